@@ -1,0 +1,67 @@
+// Package expert is the vocabulary that the forward pass and the stores of
+// experts share: which expert, its weights, and the loan of them.
+//
+// # Nouns
+//
+// An ID names one expert of one layer. Weights are its three matrices. A
+// Demand says which experts of a layer a batch of tokens wants; a Lease is the
+// loan of one of them.
+//
+// # Caveats
+//
+// A Lease is valid from Next until Release, and is released exactly once. The
+// matrices of a Lease view memory of the store; nothing may keep them.
+package expert
+
+import (
+	"context"
+
+	"moed/moe/kernels"
+)
+
+// ID is one expert: the layer it belongs to and its number in the layer.
+type ID struct {
+	Layer, Index int
+}
+
+// Weights are the matrices of one expert. With hidden size d and expert width
+// f, Gate and Up are f rows of d values, Down is d rows of f values.
+type Weights struct {
+	Gate, Up, Down kernels.Matrix
+}
+
+// Demand is what one layer wants for a batch of tokens.
+type Demand struct {
+	Layer int
+	// Experts are the different experts chosen, in ascending order.
+	Experts []int32
+	// Hidden are the normalised hidden states that the router saw, one row of
+	// the model's hidden size per token, for predictors of later layers.
+	Hidden []float32
+	// Tokens is the number of rows in Hidden.
+	Tokens int
+}
+
+// Lease is one expert on loan.
+type Lease struct {
+	// Slot is the expert's place in Demand.Experts.
+	Slot int
+	Weights
+	// Handle belongs to the store that gave the lease.
+	Handle int
+}
+
+// Stream serves the demands of one forward pass after the other. It is used by
+// one goroutine. For each demand: one Want, then Next until it returns none,
+// each lease released before the next Want.
+type Stream interface {
+	// Want begins a demand. It does not wait for experts. The demand and its
+	// slices stay as they are until the last Next.
+	Want(ctx context.Context, d *Demand) error
+	// Next waits until at least one more expert of the demand is at hand and
+	// fills dst with those that are, up to len(dst). It returns 0 when all have
+	// been given.
+	Next(ctx context.Context, dst []Lease) (int, error)
+	// Release ends a loan.
+	Release(l *Lease)
+}

@@ -1,0 +1,16 @@
+package main
+
+// wideFormats are the formats of most weights, the floats and the vector
+// operations.
+func wideFormats() []format {
+	return []format{
+		{"dot_q8_0", q8_0},
+		{"dot_q4_k", q4_k},
+		{"dot_q5_k", q5_k},
+		{"dot_q6_k", q6_k},
+		{"dot_float", float},
+		{"vec_ops", vec},
+		{"vec_cache", cache},
+		{"vec_quantize", quantize},
+	}
+}
