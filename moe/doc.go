@@ -1,0 +1,45 @@
+// Package moe runs a Mixture-of-Experts language model: from a GGUF file and
+// tokens to logits. Open binds and checks every tensor of the file; a Session
+// is one timeline of tokens with its KV cache; Forward takes a batch of tokens
+// of several sessions through the model.
+//
+// The file to read first is forward.go, which follows the papers: embedding,
+// then in each layer attention (attention.go, mla.go for the latent kind) and
+// experts (router.go, ffn.go), then the output. What sets one architecture
+// apart is a line in arch.go and the tensors its file has.
+//
+// # Nouns
+//
+//   - Model: an open file with its hyperparameters (Config), weights, tokenizer
+//     and chat template. It does not change after Open.
+//   - Session: the tokens consumed so far and their keys and values, in blocks
+//     of 64 positions of anonymous memory. It can be rewound, and reused for a
+//     prompt that begins alike.
+//   - Token: one position of a batch.
+//   - Experts: where a layer gets its experts from. Today they all lie in the
+//     mapped file (resident); stores that read them from flash plug in here.
+//   - runner: the scratch memory of a forward pass, all of it allocated by Open,
+//     so that a decode step allocates nothing.
+//
+// # Batch invariance
+//
+// The bits of a token's logits are a function of its session's tokens, the
+// weights, the KV type and the build. They do not depend on what else is in
+// the batch, on how a prompt was cut into chunks, on threads, or on the order
+// in which experts arrive: every sum has one order (package kernels), attention
+// runs over positions in ascending order, and the outputs of experts are kept
+// apart and summed in the router's order. Caches and stores may change the time
+// only. TestInvariance holds this for every architecture and type.
+//
+// # Agreement with llama.cpp
+//
+// Activations are rounded as llama.cpp rounds them for each weight type, so
+// that logits agree to about 1e-5 until a rounding flips; testdata/golden has
+// the vectors and the tolerance.
+//
+// # Caveats
+//
+// The weights are mapped: a file that is truncated while its model is open ends
+// the process. Forward passes of one model run one at a time. Slices of logits
+// that Session returns are valid until the session's next call.
+package moe

@@ -1,0 +1,129 @@
+package moe
+
+import (
+	"moed/moe/expert"
+	"moed/moe/kernels"
+)
+
+// maxLogits is how many tokens' logits are computed at once.
+const maxLogits = 8
+
+// leaseBatch is how many experts are computed in one parallel region at most.
+const leaseBatch = 64
+
+// runner is the scratch memory of a forward pass over up to B tokens, all
+// allocated when the model is opened. d is the hidden size, h heads, k experts
+// per token.
+type runner struct {
+	model   *Model
+	config  *Config
+	weights *weights
+	arch    *architecture
+	pool    *kernels.Pool
+	rope    *kernels.Rope
+	stream  expert.Stream
+
+	products *kernels.Products
+
+	batch  []Token
+	n      int
+	layer  *layer
+	pos    []int     // [B]
+	angles []float32 // [B][rope dims]
+
+	x          []float32        // [B][d] residual stream
+	normed     *kernels.Vectors // [B] of d
+	normWeight []float32
+	y          []float32 // [B][d] a block's output
+
+	q       *kernels.Vectors // [B·h] of the key size: queries, one per head
+	k       []float32        // [B][KV heads · key size]
+	v       []float32        // [B][KV heads · value size]
+	heads   *kernels.Vectors // [B] of h · value size: attention output
+	scores  []float32        // [workers][heads per KV head, up to groupHeads][context]
+	scale   float32          // on the scores
+	latent  latentScratch
+	routing routing
+
+	gate, up []float32        // [B·k][expert width], or [B][shared width] behind it
+	act      *kernels.Vectors // [B·k] of the expert width
+	down     []float32        // [B·k][d]
+
+	denseGate, denseUp []float32        // [B][widest dense or shared layer]
+	denseAct           *kernels.Vectors // [B] of a dense layer's width
+	sharedAct          *kernels.Vectors // [B] of the shared expert's width
+	sharedGate         []float32        // [B]
+
+	// routed, where it is set, is told what each token chose.
+	routed func(layer, pos int, chosen []int32, weights []float32)
+
+	demand expert.Demand
+	leases [leaseBatch]expert.Lease
+	ready  int // leases in use
+
+	wanted []int32
+	logits []float32 // [maxLogits][vocab]
+}
+
+func newRunner(m *Model) (*runner, error) {
+	c, w, o := m.config, m.weights, &m.options
+	B := o.Batch
+	rope, err := newRope(c, m.arch, w)
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{model: m, config: c, weights: w, arch: m.arch, pool: kernels.NewPool(o.Threads), rope: rope}
+	r.products = kernels.NewProducts(r.pool)
+	r.stream = m.experts.Stream()
+	r.pos = make([]int, B)
+	r.angles = make([]float32, B*c.RopeDims)
+	r.x = make([]float32, B*c.Hidden)
+	r.y = make([]float32, B*c.Hidden)
+	r.normed = kernels.NewVectors(c.Hidden, B, w.forms.hidden...)
+	scoreForm, _ := kernels.FormOf(m.kv.element)
+	r.q = kernels.NewVectors(m.kv.keyDim, B*c.Heads, scoreForm)
+	r.k = make([]float32, B*c.KVHeads*c.KeyDim)
+	r.v = make([]float32, B*c.KVHeads*c.ValueDim)
+	r.heads = kernels.NewVectors(c.Heads*c.ValueDim, B, w.forms.heads...)
+	r.scores = make([]float32, o.Threads*groupHeads*o.Context)
+	r.scale = attentionScale(c)
+	if c.MLA.On {
+		r.latent = newLatentScratch(c, w, B)
+	}
+	r.wanted = make([]int32, 0, maxLogits)
+	r.logits = make([]float32, min(maxLogits, B)*c.Vocab)
+
+	if c.LeadDense > 0 {
+		r.denseAct = kernels.NewVectors(c.FF, B, w.forms.dense...)
+	}
+	if c.SharedFF > 0 {
+		r.sharedAct = kernels.NewVectors(c.SharedFF, B, w.forms.shared...)
+		r.sharedGate = make([]float32, B)
+	}
+	if width := max(c.SharedFF, c.FF); c.LeadDense > 0 || c.SharedFF > 0 {
+		r.denseGate, r.denseUp = make([]float32, B*width), make([]float32, B*width)
+	}
+	if c.Experts > 0 {
+		r.routing = newRouting(c, B)
+		pairs := B * c.TopK
+		r.gate, r.up = make([]float32, pairs*c.ExpertFF), make([]float32, pairs*c.ExpertFF)
+		r.act = kernels.NewVectors(c.ExpertFF, pairs, w.forms.expert...)
+		r.down = make([]float32, pairs*c.Hidden)
+		r.demand.Experts = make([]int32, 0, c.Experts)
+	}
+	return r, nil
+}
+
+// bytes is the scratch memory held.
+func (r *runner) bytes() int64 {
+	n := 0
+	for _, f := range [][]float32{r.angles, r.x, r.y, r.k, r.v, r.scores, r.gate, r.up, r.down, r.denseGate, r.denseUp, r.logits} {
+		n += 4 * cap(f)
+	}
+	for _, v := range []*kernels.Vectors{r.normed, r.q, r.heads, r.act, r.denseAct, r.sharedAct, r.latent.query, r.latent.nope, r.latent.kv, r.latent.out} {
+		if v != nil {
+			n += v.Bytes()
+		}
+	}
+	return int64(n)
+}
