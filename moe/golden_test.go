@@ -144,18 +144,20 @@ func (g *golden) tolerance() float64 {
 }
 
 func checkLogits(t *testing.T, g golden, ids []int32, logits [][]float32, tolerance float64) float64 {
-	worst := 0.0
+	worst, closest := 0.0, math.Inf(1)
 	for i, p := range g.Positions {
 		if p.Token != ids[i] {
 			t.Fatalf("position %d: golden token %d, fed %d", i, p.Token, ids[i])
 		}
+		here := 0.0
 		for _, top := range p.Top {
-			worst = max(worst, math.Abs(float64(logits[i][int(top[0])])-top[1]))
+			here = max(here, math.Abs(float64(logits[i][int(top[0])])-top[1]))
 		}
+		worst, closest = max(worst, here), min(closest, here)
 	}
-	// The first position has seen too little arithmetic for a rounding to flip.
-	if first := g.Positions[0].Top[0]; g.FileType != "F16" && math.Abs(float64(logits[0][int(first[0])])-first[1]) > 1e-4 {
-		t.Errorf("first position: logit of %v is %v, want %v", first[0], logits[0][int(first[0])], first[1])
+	// Some positions see no rounding flip; there the arithmetic is the same.
+	if g.FileType != "F16" && !(closest < 1e-4) {
+		t.Errorf("no position is closer than %g", closest)
 	}
 	for _, f := range g.Full {
 		l2 := 0.0
