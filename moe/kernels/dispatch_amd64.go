@@ -8,6 +8,8 @@ import (
 	"moed/moe/ggml"
 )
 
+//go:generate go run -C _asm . -dir ..
+
 // hasAVX2 reports the three instruction sets that the assembly is made of.
 // Every processor with the first has the others, but hypervisors can hide one.
 var hasAVX2 = cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C

@@ -108,13 +108,21 @@ func (r *Rope) angle(theta float32, pair int) float32 {
 func (r *Rope) Rotate(x, angles []float32) {
 	n := r.options.Dims
 	x, angles = x[:n], angles[:n]
-	if !r.options.Neox {
-		for i := 0; i < n; i += 2 {
-			x[i], x[i+1] = turn(x[i], x[i+1], angles[i], angles[i+1])
-		}
-		return
+	if r.options.Neox {
+		rotateHalves(x, angles)
+	} else {
+		rotatePairs(x, angles)
 	}
-	a, b := x[:n/2], x[n/2:]
+}
+
+func rotatePairsGeneric(x, angles []float32) {
+	for i := 0; i < len(x); i += 2 {
+		x[i], x[i+1] = turn(x[i], x[i+1], angles[i], angles[i+1])
+	}
+}
+
+func rotateHalvesGeneric(x, angles []float32) {
+	a, b := x[:len(x)/2], x[len(x)/2:]
 	for i := range a {
 		a[i], b[i] = turn(a[i], b[i], angles[2*i], angles[2*i+1])
 	}

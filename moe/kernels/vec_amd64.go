@@ -147,3 +147,19 @@ func quantizeQ8_K(dst []Block, x []float32) {
 	quantizeQ8_KAVX2(unsafe.Pointer(&dst[:n][0]), unsafe.SliceData(x), n)
 	quantizeQ8_KGeneric(dst[n:], x[256*n:])
 }
+
+func rotatePairs(x, angles []float32) {
+	if !hasAVX2 || len(x) == 0 || len(x)%8 != 0 {
+		rotatePairsGeneric(x, angles)
+		return
+	}
+	rotatePairsAVX2(unsafe.SliceData(x), unsafe.SliceData(angles), len(x))
+}
+
+func rotateHalves(x, angles []float32) {
+	if !hasAVX2 || len(x) == 0 || len(x)%16 != 0 {
+		rotateHalvesGeneric(x, angles)
+		return
+	}
+	rotateHalvesAVX2(unsafe.SliceData(x), unsafe.SliceData(angles), len(x))
+}

@@ -37,3 +37,7 @@ func storeF16(dst []byte, x []float32) { storeF16Generic(dst, x) }
 func quantizeQ8_0(dst []Block, x []float32) { quantizeQ8_0Generic(dst, x) }
 
 func quantizeQ8_K(dst []Block, x []float32) { quantizeQ8_KGeneric(dst, x) }
+
+func rotatePairs(x, angles []float32) { rotatePairsGeneric(x, angles) }
+
+func rotateHalves(x, angles []float32) { rotateHalvesGeneric(x, angles) }

@@ -12,5 +12,6 @@ func wideFormats() []format {
 		{"vec_ops", vec},
 		{"vec_cache", cache},
 		{"vec_quantize", quantize},
+		{"vec_rope", rope},
 	}
 }

@@ -8,9 +8,9 @@ import (
 const bytesQ8_0 = 34
 
 // q8_0 is the product with Q8_0: blocks of 34 bytes, a float16 scale and 32
-// signed bytes. Blocks alternate between two accumulators, so that additions
-// do not wait for each other. Eight blocks, as many as an activation block
-// has, are done in one turn; what is left is done one by one.
+// signed bytes. Eight blocks, as many as an activation block has, are done in
+// one turn, in pairs, which share a conversion and an addition: even lanes are
+// the first block's, odd ones the second's. What is left is done one by one.
 //
 // Bytes are multiplied as unsigned by signed, |w| by x·sign(w). |-128| is right
 // as an unsigned byte, and 2·128·127 fits the 16-bit pair sums.
@@ -19,96 +19,89 @@ func q8_0(g *asm) {
 	g.q8_0x4()
 }
 
+// pairQ8_0 is the registers of a pair of blocks: weights, their sizes, and the
+// products with one vector.
+type pairQ8_0 struct {
+	w, abs, x [2]int
+	scale     int
+	one       int // words of 1
+}
+
 func (g *asm) q8_0x1() {
-	const even, odd, w, abs, x, scale, one = 0, 1, 2, 3, 4, 5, 15
+	const acc = 0
+	p := pairQ8_0{w: [2]int{2, 3}, abs: [2]int{4, 5}, x: [2]int{6, 7}, scale: 8, one: 15}
+	x := func(disp int) Mem { return Mem{Base: regOff, Disp: disp} }
 	g.rows1("dotQ8_0x1", func() {
 		g.aligned(32, regTmp)
-		g.ones(one)
+		g.ones(p.one)
 	}, func() {
-		g.zero(even, odd)
+		g.zero(acc)
 		g.MOVQ(regX, regOff)
 		g.q8_0Turns(func() {
-			g.halves(scale, bytesQ8_0)
-			g.VMULPS(Mem{Base: regOff, Disp: blockD}, ymm(scale), ymm(scale))
-			g.VMOVAPS(ymm(scale), Mem{Base: regTmp})
-			for i := range 8 {
-				g.VMOVDQU(Mem{Base: regCur, Disp: bytesQ8_0*i + 2}, ymm(w))
-				g.VPABSB(ymm(w), ymm(abs))
-				g.VMOVDQA(Mem{Base: regOff, Disp: blockQ + 32*i}, ymm(x))
-				g.VBROADCASTSS(Mem{Base: regTmp, Disp: 4 * i}, ymm(scale))
-				g.q8_0Add(w, abs, x, scale, one, i%2)
+			g.halves(p.scale, bytesQ8_0)
+			g.VMULPS(x(blockD), ymm(p.scale), ymm(p.scale))
+			g.VMOVAPS(ymm(p.scale), Mem{Base: regTmp})
+			for k := range 4 {
+				g.q8_0Load(p, 0, 2*k)
+				g.q8_0Load(p, 1, 2*k+1)
+				g.q8_0Pair(p, acc, x(blockQ+64*k), x(blockQ+64*k+32), Mem{Base: regTmp, Disp: 8 * k})
 			}
 			g.ADDQ(I32(blockBytes), regOff)
 		}, func() {
-			g.LEAQ(Mem{Base: regOff, Disp: blockQ}, R10)
+			g.LEAQ(x(blockQ), R10)
 		}, func() {
-			g.VPBROADCASTW(Mem{Base: regCur}, xmm(scale))
-			g.VCVTPH2PS(xmm(scale), ymm(scale))
-			g.VMOVDQU(Mem{Base: regCur, Disp: 2}, ymm(w))
-			g.VPABSB(ymm(w), ymm(abs))
-			g.VBROADCASTSS(Mem{Base: regOff, Disp: blockD}, ymm(x))
-			g.VMULPS(ymm(x), ymm(scale), ymm(scale))
-			g.VMOVDQA(Mem{Base: R10}, ymm(x))
-			g.q8_0Add(w, abs, x, scale, one, even)
-			g.swap(even, odd, x)
+			g.q8_0Single(p, 9)
+			g.q8_0Add(p, 9, acc, Mem{Base: R10}, x(blockD))
 			g.ADDQ(I32(4), regOff)
 			g.ADDQ(I32(32), R10)
 		})
-		g.VADDPS(ymm(odd), ymm(even), ymm(even))
-		g.reduce(even, x)
+		g.reduce(acc, p.scale)
 	})
 }
 
 func (g *asm) q8_0x4() {
-	const odd, w, abs, one = 4, 8, 9, 15 // the even accumulators are 0-3
-	g.rows4("dotQ8_0x4", func() { g.ones(one) }, func() {
-		g.zero(0, 1, 2, 3, 4, 5, 6, 7)
+	p := pairQ8_0{w: [2]int{4, 5}, abs: [2]int{6, 7}, x: [2]int{8, 9}, scale: 10, one: 15}
+	x := func(v, disp int) Mem { return Mem{Base: regXs[v], Index: regOff, Scale: 1, Disp: disp} }
+	g.rows4("dotQ8_0x4", func() { g.ones(p.one) }, func() {
+		g.zero(0, 1, 2, 3)
 		g.XORL(regOff.As32(), regOff.As32())
 		g.aligned(4*32, regTmp)
 		g.q8_0Turns(func() {
-			g.halves(w, bytesQ8_0)
-			for v, x := range regXs {
-				g.VMULPS(Mem{Base: x, Index: regOff, Scale: 1, Disp: blockD}, ymm(w), ymm(10+v))
-				g.VMOVAPS(ymm(10+v), Mem{Base: regTmp, Disp: 32 * v})
+			g.halves(p.scale, bytesQ8_0)
+			for v := range 4 {
+				g.VMULPS(x(v, blockD), ymm(p.scale), ymm(11+v))
+				g.VMOVAPS(ymm(11+v), Mem{Base: regTmp, Disp: 32 * v})
 			}
-			for i := range 8 {
-				g.VMOVDQU(Mem{Base: regCur, Disp: bytesQ8_0*i + 2}, ymm(w))
-				g.VPABSB(ymm(w), ymm(abs))
-				for v, x := range regXs {
-					t := 10 + v%2*2
-					g.VMOVDQA(Mem{Base: x, Index: regOff, Scale: 1, Disp: blockQ + 32*i}, ymm(t))
-					g.VBROADCASTSS(Mem{Base: regTmp, Disp: 32*v + 4*i}, ymm(t+1))
-					g.q8_0Add(w, abs, t, t+1, one, v+i%2*odd)
+			for k := range 4 {
+				g.q8_0Load(p, 0, 2*k)
+				g.q8_0Load(p, 1, 2*k+1)
+				for v := range 4 {
+					q := p
+					if v%2 == 1 {
+						q.x, q.scale = [2]int{11, 12}, 13
+					}
+					g.q8_0Pair(q, v, x(v, blockQ+64*k), x(v, blockQ+64*k+32), Mem{Base: regTmp, Disp: 32*v + 8*k})
 				}
 			}
 			g.ADDQ(I32(blockBytes), regOff)
 		}, func() {
 			g.MOVQ(regOff, regTmp)
 		}, func() {
-			g.VPBROADCASTW(Mem{Base: regCur}, xmm(14))
-			g.VCVTPH2PS(xmm(14), ymm(14))
-			g.VMOVDQU(Mem{Base: regCur, Disp: 2}, ymm(w))
-			g.VPABSB(ymm(w), ymm(abs))
-			for v, x := range regXs {
-				t := 10 + v%2*2
-				g.VBROADCASTSS(Mem{Base: x, Index: regOff, Scale: 1, Disp: blockD}, ymm(t+1))
-				g.VMULPS(ymm(t+1), ymm(14), ymm(t+1))
-				g.VMOVDQA(Mem{Base: x, Index: regTmp, Scale: 1, Disp: blockQ}, ymm(t))
-				g.q8_0Add(w, abs, t, t+1, one, v)
-				g.swap(v, v+odd, t)
+			g.q8_0Single(p, 14)
+			for v := range 4 {
+				g.q8_0Add(p, 14, v, Mem{Base: regXs[v], Index: regTmp, Scale: 1, Disp: blockQ}, x(v, blockD))
 			}
 			g.ADDQ(I32(4), regOff)
 			g.ADDQ(I32(32), regTmp)
 		})
 		for v := range 4 {
-			g.VADDPS(ymm(v+odd), ymm(v), ymm(v))
-			g.reduce(v, w)
+			g.reduce(v, p.scale)
 		}
 	})
 }
 
 // q8_0Turns walks a row: eight does eight blocks, then, after between, one
-// does a single block and exchanges the accumulators.
+// does a single block.
 func (g *asm) q8_0Turns(eight, between, one func()) {
 	g.MOVQ(regCount, regLeft)
 	g.SUBQ(I32(256), regLeft)
@@ -131,14 +124,50 @@ func (g *asm) q8_0Turns(eight, between, one func()) {
 	g.Label("sum")
 }
 
-// q8_0Add adds scale times the product of a block of w with x to acc. x is
-// lost.
-func (g *asm) q8_0Add(w, abs, x, scale, one, acc int) {
-	g.VPSIGNB(ymm(w), ymm(x), ymm(x))
-	g.VPMADDUBSW(ymm(x), ymm(abs), ymm(x))
-	g.VPMADDWD(ymm(one), ymm(x), ymm(x))
-	g.VCVTDQ2PS(ymm(x), ymm(x))
-	g.VFMADD231PS(ymm(scale), ymm(x), ymm(acc))
+// q8_0Load loads the weights of block n from regCur as block i of a pair.
+func (g *asm) q8_0Load(p pairQ8_0, i, n int) {
+	g.VMOVDQU(Mem{Base: regCur, Disp: bytesQ8_0*n + 2}, ymm(p.w[i]))
+	g.VPABSB(ymm(p.w[i]), ymm(p.abs[i]))
+}
+
+// q8_0Pair adds to acc the products of a pair with the bytes at x0 and x1,
+// times the two floats at scales.
+func (g *asm) q8_0Pair(p pairQ8_0, acc int, x0, x1, scales Mem) {
+	a, b := p.x[0], p.x[1]
+	g.q8_0Product(p, 0, x0)
+	g.q8_0Product(p, 1, x1)
+	g.VPUNPCKLDQ(ymm(b), ymm(a), ymm(p.scale))
+	g.VPUNPCKHDQ(ymm(b), ymm(a), ymm(a))
+	g.VPADDD(ymm(p.scale), ymm(a), ymm(a))
+	g.VCVTDQ2PS(ymm(a), ymm(a))
+	g.VBROADCASTSD(scales, ymm(p.scale))
+	g.VFMADD231PS(ymm(p.scale), ymm(a), ymm(acc))
+}
+
+// q8_0Product puts the integer product of block i of a pair in p.x[i].
+func (g *asm) q8_0Product(p pairQ8_0, i int, x Mem) {
+	r := ymm(p.x[i])
+	g.VMOVDQA(x, r)
+	g.VPSIGNB(ymm(p.w[i]), r, r)
+	g.VPMADDUBSW(r, ymm(p.abs[i]), r)
+	g.VPMADDWD(ymm(p.one), r, r)
+}
+
+// q8_0Single loads the block at regCur and its scale.
+func (g *asm) q8_0Single(p pairQ8_0, scale int) {
+	g.VPBROADCASTW(Mem{Base: regCur}, xmm(scale))
+	g.VCVTPH2PS(xmm(scale), ymm(scale))
+	g.q8_0Load(p, 0, 0)
+}
+
+// q8_0Add adds to acc the product of a single block with the bytes at x, times
+// scale and the float at d.
+func (g *asm) q8_0Add(p pairQ8_0, scale, acc int, x, d Mem) {
+	g.q8_0Product(p, 0, x)
+	g.VCVTDQ2PS(ymm(p.x[0]), ymm(p.x[0]))
+	g.VBROADCASTSS(d, ymm(p.scale))
+	g.VMULPS(ymm(scale), ymm(p.scale), ymm(p.scale))
+	g.VFMADD231PS(ymm(p.scale), ymm(p.x[0]), ymm(acc))
 }
 
 // halves widens eight float16, the first at regCur and stride bytes apart.
@@ -148,11 +177,4 @@ func (g *asm) halves(r, stride int) {
 		g.VPINSRW(Imm(uint64(i)), Mem{Base: regCur, Disp: stride * i}, xmm(r), xmm(r))
 	}
 	g.VCVTPH2PS(xmm(r), ymm(r))
-}
-
-// swap exchanges registers a and b. tmp is lost.
-func (g *asm) swap(a, b, tmp int) {
-	g.VMOVAPS(ymm(a), ymm(tmp))
-	g.VMOVAPS(ymm(b), ymm(a))
-	g.VMOVAPS(ymm(tmp), ymm(b))
 }

@@ -1,0 +1,5 @@
+package kernels
+
+// The assembly and its declarations are checked in; this writes them anew.
+//
+//go:generate go -C _asm run . -dir ..
