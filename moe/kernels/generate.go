@@ -2,4 +2,4 @@ package kernels
 
 // The assembly and its declarations are checked in; this writes them anew.
 //
-//go:generate go -C _asm run . -dir ..
+//go:generate go generate -C _asm .

@@ -2,11 +2,13 @@
 // declarations that belong to it. It is a module of its own, so that the
 // generator's dependencies are not those of moed.
 //
-//	go run . -dir ..                 every format
-//	go run . -dir .. -format q8_0    one
+//	go run . -dir ..                     every format
+//	go run . -dir .. -format dot_q8_0    one
 //
 // Each format becomes NAME_amd64.s and NAME_stub_amd64.go in the folder.
 package main
+
+//go:generate go run . -dir ..
 
 import (
 	"bytes"
