@@ -1,0 +1,242 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"moed/moe"
+	"moed/moe/chat"
+	"moed/moe/sample"
+	"moed/moe/stories"
+	"moed/moe/tokenizer"
+)
+
+// Config says which model to open and how. The zero value is the built-in
+// model with everything at its default.
+type Config struct {
+	Model   string // path of a GGUF; "" is the built-in story model
+	Threads int    // 0 is all processors
+	Context int    // tokens of prompt and answer; 0 is the model's, at most 4096
+	KV      string // type of the KV cache: f16, f32 or q8_0; "" is f16
+}
+
+// Check reports what is wrong with c, as far as that can be told without the
+// model.
+func (c *Config) Check() error {
+	if c.Threads < 0 {
+		return fmt.Errorf("%d threads, want 1 or more, or 0 for all processors", c.Threads)
+	}
+	if c.Context < 0 {
+		return fmt.Errorf("context of %d tokens, want 1 or more, or 0 for the model's", c.Context)
+	}
+	_, err := c.kv()
+	return err
+}
+
+func (c *Config) kv() (moe.KVType, error) {
+	if c.KV == "" {
+		return moe.KVF16, nil
+	}
+	return moe.ParseKV(c.KV)
+}
+
+// Engine is one open model.
+type Engine struct {
+	model    *moe.Model
+	session  *moe.Session
+	name     string
+	template func() (*chat.Template, error) // parsed when first wanted
+	load     time.Duration
+}
+
+// Open opens the model. The error of a file names the tensor or key that is
+// wrong, or lists the supported architectures.
+func Open(c Config) (_ *Engine, err error) {
+	began := time.Now()
+	kv, err := c.kv()
+	if err != nil {
+		return nil, err
+	}
+	o := moe.Options{Threads: c.Threads, Context: c.Context, KV: kv}
+	e := &Engine{name: stories.Name}
+	if c.Model == "" {
+		e.model, err = moe.FromBytes(stories.Name, stories.GGUF(), o)
+	} else {
+		e.name = strings.TrimSuffix(filepath.Base(c.Model), ".gguf")
+		e.model, err = moe.Open(c.Model, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if e.session, err = e.model.NewSession(); err != nil {
+		e.model.Close()
+		return nil, err
+	}
+	e.template = sync.OnceValues(e.model.Template)
+	e.load = time.Since(began)
+	return e, nil
+}
+
+// Close gives everything back.
+func (e *Engine) Close() error {
+	e.session.Close()
+	return e.model.Close()
+}
+
+// Name is the model's file name without its ending, or the built-in's.
+func (e *Engine) Name() string { return e.name }
+
+// HasTemplate reports whether the model takes messages: its file has a chat
+// template, or its vocabulary tells which one stands in for it. Any other
+// continues texts.
+func (e *Engine) HasTemplate() bool {
+	t, err := e.template()
+	return err == nil && t != nil
+}
+
+// Notes are lines that a user of the model should see: what about its
+// vocabulary is odd, and which format stands in for a chat template that does
+// not parse.
+func (e *Engine) Notes() []string {
+	var notes []string
+	if w := e.model.Tokenizer().Warning(); w != "" {
+		notes = append(notes, "tokenizer: "+w)
+	}
+	if t, err := e.template(); err == nil && t != nil && t.Note() != "" {
+		notes = append(notes, t.Note())
+	}
+	return notes
+}
+
+// LoadTime is how long Open took.
+func (e *Engine) LoadTime() time.Duration { return e.load }
+
+// Generate answers r and calls emit with each piece of text as soon as it is
+// certain: whole runes, and no beginning of a stop string. An error of emit
+// ends the text and is returned. Where ctx ends first, Generate returns its
+// error beside the Result of the text so far. What the session holds of
+// earlier prompts is reused where r's begins the same.
+func (e *Engine) Generate(ctx context.Context, r *Request, emit func(text string) error) (Result, error) {
+	if err := r.Check(); err != nil {
+		return Result{}, err
+	}
+	sampler, err := sample.New(r.Sampling)
+	if err != nil {
+		return Result{}, err
+	}
+	// A continued text keeps the space that it goes on with; an answer begins.
+	stream := e.model.Tokenizer().Stream(tokenizer.StreamOptions{Continue: r.Raw || !e.HasTemplate()})
+	g := &generation{
+		engine: e, request: r, sampler: sampler, began: time.Now(),
+		out: newOutput(stream, r.Stop, emit),
+	}
+	err = g.run(ctx)
+	if ctx.Err() != nil {
+		g.result.Finish = FinishInterrupted
+		err = ctx.Err()
+	}
+	g.result.Text = g.out.text.String()
+	return g.result, err
+}
+
+// generation is one Request on its way.
+type generation struct {
+	engine  *Engine
+	request *Request
+	sampler *sample.Sampler
+	out     *output
+	began   time.Time
+	result  Result
+}
+
+func (g *generation) run(ctx context.Context) error {
+	ids, err := g.engine.prompt(ctx, g.request)
+	if err != nil {
+		return err
+	}
+	g.result.PromptTokens = len(ids)
+	logits, err := g.prefill(ctx, ids)
+	g.result.Timings.Prefill = time.Since(g.began)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		g.sampler.Accept(id)
+	}
+	if err := g.decode(ctx, logits); err != nil {
+		return err
+	}
+	return g.out.flush()
+}
+
+// prefill reads the prompt, as far as the session does not hold it already.
+func (g *generation) prefill(ctx context.Context, ids []int32) ([]float32, error) {
+	room := g.engine.model.Options().Context
+	if len(ids) >= room {
+		return nil, fmt.Errorf("the prompt has %d tokens and leaves no room for an answer in a context of %d: %w", len(ids), room, moe.ErrContextFull)
+	}
+	kept := g.engine.session.Reuse(ids)
+	o := moe.PrefillOptions{}
+	if g.request.Progress != nil {
+		o.Progress = func(done, _ int) { g.request.Progress(kept+done, len(ids)) }
+	}
+	return g.engine.session.Prefill(ctx, ids[kept:], o)
+}
+
+// decode makes tokens until one ends the text, and sets why it ended.
+func (g *generation) decode(ctx context.Context, logits []float32) error {
+	res, session := &g.result, g.engine.session
+	limit := g.engine.model.Options().Context - res.PromptTokens
+	if n := g.request.MaxTokens; n > 0 {
+		limit = min(limit, n)
+	}
+	res.Finish = FinishLength
+	for len(res.IDs) < limit {
+		id, err := g.sampler.Next(logits)
+		if err != nil {
+			return err
+		}
+		g.tick()
+		if g.engine.model.Tokenizer().IsEnd(id) {
+			res.Finish = FinishStop
+			return nil
+		}
+		g.sampler.Accept(id)
+		res.IDs = append(res.IDs, id)
+		if n := g.request.LogProbs; n > 0 {
+			res.LogProbs = append(res.LogProbs, logProbs(g.engine.model.Tokenizer(), logits, id, n))
+		}
+		stopped, err := g.out.token(id)
+		if err != nil {
+			return err
+		}
+		if stopped {
+			res.Finish = FinishStop
+			return nil
+		}
+		if len(res.IDs) == limit {
+			return nil
+		}
+		if logits, err = session.Step(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tick notes the time of a token: of the first on its own, of the later ones
+// since then.
+func (g *generation) tick() {
+	t := &g.result.Timings
+	now := time.Since(g.began)
+	if t.FirstToken == 0 {
+		t.FirstToken = now
+		return
+	}
+	t.Decode = now - t.FirstToken
+	t.Decoded++
+}
