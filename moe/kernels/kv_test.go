@@ -116,9 +116,9 @@ func TestCachePanics(t *testing.T) {
 		"few halves":      func() { AccumulateF16(make([]float32, 8), make([]byte, 31), 16, make([]float32, 2)) },
 		"few blocks":      func() { AccumulateQ8_0(make([]float32, 32), make([]byte, 67), 34, make([]float32, 2)) },
 		"part of a block": func() { AccumulateQ8_0(make([]float32, 33), make([]byte, 680), 34, make([]float32, 1)) },
-		"store f32":       func() { StoreF32(make([]byte, 7, 7), make([]float32, 2)) },
-		"store f16":       func() { StoreF16(make([]byte, 3, 3), make([]float32, 2)) },
-		"store q8_0":      func() { StoreQ8_0(make([]byte, 33, 33), make([]float32, 32)) },
+		"store f32":       func() { StoreF32(make([]byte, 7), make([]float32, 2)) },
+		"store f16":       func() { StoreF16(make([]byte, 3), make([]float32, 2)) },
+		"store q8_0":      func() { StoreQ8_0(make([]byte, 33), make([]float32, 32)) },
 		"store part":      func() { StoreQ8_0(make([]byte, 68), make([]float32, 33)) },
 	} {
 		t.Run(name, func(t *testing.T) {
