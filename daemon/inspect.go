@@ -136,10 +136,6 @@ func (r *Report) readShape(f *gguf.File) {
 	}
 }
 
-// maxVocab is twice the largest vocabulary known, or its merges; it keeps a hostile
-// file from costing more memory than its header.
-const maxVocab = 1 << 19
-
 // readTokenizer describes the vocabulary and builds the tokenizer, which is nil
 // where that fails.
 func (r *Report) readTokenizer(f *gguf.File) *tokenizer.Tokenizer {
@@ -148,11 +144,6 @@ func (r *Report) readTokenizer(f *gguf.File) *tokenizer.Tokenizer {
 	t.Pre, _ = f.String("tokenizer.ggml.pre")
 	if v, ok := f.Value("tokenizer.ggml.tokens"); ok {
 		t.Size = v.Len()
-	}
-	merges, _ := f.Value("tokenizer.ggml.merges")
-	if t.Size > maxVocab || merges.Len() > maxVocab {
-		r.unsupported(fmt.Errorf("vocabulary of %d tokens and %d merges: at most %d of each are looked at", t.Size, merges.Len(), maxVocab))
-		return nil
 	}
 	vocab, err := moe.Vocab(f)
 	if err != nil {
