@@ -80,28 +80,12 @@ func (m *bpe) encode(dst []int32, w *work, text string, _ bool) []int32 {
 
 // piece appends the tokens of one piece, which is not empty.
 func (m *bpe) piece(dst []int32, w *work, s string) []int32 {
-	if len(s) == 1 {
-		return m.bytewise(dst, s)
-	}
-	id := int32(-1)
-	if m.plain {
-		id = m.index.find(s)
-	} else if len(s) <= m.index.length {
-		w.spelled = m.letter.append(w.spelled[:0], s)
-		id = m.index.findBytes(w.spelled)
-	}
-	if id >= 0 && m.v.ordinary(id) {
-		if m.direct || m.plain && strings.Trim(s, "\n") == "" {
+	id := m.find(w, s)
+	if id >= 0 {
+		// Line feeds of "gemma4" come as tokens that its merges do not reach.
+		if m.direct || m.whole.same(id) || m.plain && strings.Trim(s, "\n") == "" {
 			return append(dst, id)
 		}
-		if m.whole.same(id) {
-			return append(dst, id)
-		}
-		if m.whole.seen(id) {
-			id = -1
-		}
-	} else {
-		id = -1
 	}
 	symbols := m.symbols(w, s)
 	if id >= 0 {
@@ -117,6 +101,21 @@ func (m *bpe) piece(dst []int32, w *work, s string) []int32 {
 	return dst
 }
 
+// find is the ordinary token that is text s, or -1.
+func (m *bpe) find(w *work, s string) int32 {
+	id := int32(-1)
+	if m.plain {
+		id = m.index.find(s)
+	} else if len(s) <= m.index.length { // letters are no fewer than bytes
+		w.spelled = m.letter.append(w.spelled[:0], s)
+		id = m.index.findBytes(w.spelled)
+	}
+	if id >= 0 && !m.v.ordinary(id) {
+		return -1
+	}
+	return id
+}
+
 // symbols cuts a piece into bytes or characters and merges them.
 func (m *bpe) symbols(w *work, s string) []symbol {
 	w.symbols = slices.Grow(w.symbols[:0], len(s))
@@ -124,9 +123,7 @@ func (m *bpe) symbols(w *work, s string) []symbol {
 		n, id := 1, int32(-1)
 		if m.plain {
 			_, n = utf8.DecodeRuneInString(s[i:])
-			if id = m.index.find(s[i : i+n]); id >= 0 && !m.v.ordinary(id) {
-				id = -1
-			}
+			id = m.find(w, s[i:i+n])
 		} else {
 			id = m.bytes[s[i]]
 		}
@@ -141,11 +138,6 @@ func (m *bpe) symbols(w *work, s string) []symbol {
 func (m *bpe) bytewise(dst []int32, s string) []int32 {
 	for i := 0; i < len(s); i++ {
 		id := m.bytes[s[i]]
-		if m.plain && len(s) == 1 {
-			if own := m.index.find(s); own >= 0 && m.v.ordinary(own) {
-				id = own
-			}
-		}
 		if id < 0 {
 			id = m.v.UNK
 		}
@@ -157,11 +149,8 @@ func (m *bpe) bytewise(dst []int32, s string) []int32 {
 }
 
 func (m *bpe) text(dst []byte, id int32) []byte {
-	s := m.v.Tokens[id]
-	switch {
-	case m.plain:
-		return appendUnescaped(dst, s)
-	default:
-		return appendSpelled(dst, s)
+	if m.plain {
+		return appendUnescaped(dst, m.v.Tokens[id])
 	}
+	return appendSpelled(dst, m.v.Tokens[id])
 }

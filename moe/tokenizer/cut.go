@@ -1,6 +1,9 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"unicode"
+	"unicode/utf8"
+)
 
 // A cut divides text into pieces: it appends the end of each to ends. The last is
 // the length of s; s is not empty.
@@ -64,9 +67,26 @@ func each(next func(s string) int) cut {
 // beginning of a text, or zero. Matches become pieces, and so does what lies
 // between two matches.
 func isolate(match func(s string) int) cut {
+	var all firsts
+	for b := range all {
+		all[b] = true
+	}
+	return isolateFrom(all, match)
+}
+
+// firsts are the ASCII characters that a match may begin with.
+type firsts [utf8.RuneSelf]bool
+
+// isolateFrom is isolate for matches that begin with a character of first or beyond
+// ASCII.
+func isolateFrom(first firsts, match func(s string) int) cut {
 	return func(ends []int, s string) []int {
 		gap := 0
 		for i := 0; i < len(s); {
+			if b := s[i]; b < utf8.RuneSelf && !first[b] {
+				i++
+				continue
+			}
 			n := match(s[i:])
 			if n == 0 {
 				_, n = utf8.DecodeRuneInString(s[i:])
@@ -90,14 +110,11 @@ func isolate(match func(s string) int) cut {
 // runs isolates the longest runs of characters that have a class of the set or are
 // in the string also, which is ASCII.
 func runs(set class, also string) cut {
-	var in [utf8.RuneSelf]bool
-	for b := range in {
-		in[b] = ascii[b]&set != 0
-	}
+	in := firstsOf(set)
 	for _, b := range []byte(also) {
 		in[b] = true
 	}
-	return isolate(func(s string) int {
+	return isolateFrom(in, func(s string) int {
 		i := 0
 		for i < len(s) {
 			if b := s[i]; b < utf8.RuneSelf {
@@ -117,12 +134,20 @@ func runs(set class, also string) cut {
 	})
 }
 
+// firstsOf are the ASCII characters that have a class of the set.
+func firstsOf(set class) (f firsts) {
+	for b := range f {
+		f[b] = ascii[b]&set != 0
+	}
+	return f
+}
+
 // single isolates each character that has a class of the set.
 func single(set class) cut { return upTo(1, set) }
 
 // upTo isolates runs of at most max characters that have a class of the set.
 func upTo(max int, set class) cut {
-	return isolate(func(s string) int { return some(s, 0, max, set) })
+	return isolateFrom(firstsOf(set), func(s string) int { return some(s, 0, max, set) })
 }
 
 // some is the end of at most max characters from i on that have a class of the
@@ -157,15 +182,16 @@ var lines = isolate(func(s string) int {
 	return i
 })
 
-// fromRight cuts runs of numbers into groups of three counted from the end.
+// fromRight cuts runs of decimal digits into groups of three counted from the end.
 func fromRight(ends []int, s string) []int {
+	other := func(r rune) bool { return !unicode.IsDigit(r) }
 	for i := 0; i < len(s); {
-		if end := runNot(s, i, number); end > i {
+		if end := runIn(s, i, other); end > i {
 			ends = append(ends, end)
 			i = end
 			continue
 		}
-		end := run(s, i, number)
+		end := runIn(s, i, unicode.IsDigit)
 		for left := utf8.RuneCountInString(s[i:end]); left > 0; {
 			n := (left-1)%3 + 1
 			i = some(s, i, n, number)

@@ -7,17 +7,23 @@ import (
 	"unicode/utf8"
 )
 
-// ranges is a set of characters as pairs of first and last, in order.
-type ranges []rune
+// ranges is a set of characters.
+type ranges struct {
+	ascii firsts
+	pairs []rune // first and last of each range, in order
+}
 
-func (r ranges) has(c rune) bool {
-	i, found := slices.BinarySearch(r, c)
+func (r *ranges) has(c rune) bool {
+	if c < utf8.RuneSelf {
+		return r.ascii[c]
+	}
+	i, found := slices.BinarySearch(r.pairs, c)
 	return found || i%2 == 1
 }
 
 // parseRanges reads a set written as in a regular expression: characters, and
 // pairs with a hyphen between for what lies between them.
-func parseRanges(s string) ranges {
+func parseRanges(s string) *ranges {
 	var pairs [][2]rune
 	chars := []rune(s)
 	for i := 0; i < len(chars); i++ {
@@ -29,20 +35,30 @@ func parseRanges(s string) ranges {
 		pairs = append(pairs, p)
 	}
 	slices.SortFunc(pairs, func(a, b [2]rune) int { return int(a[0] - b[0]) })
-	var r ranges
+	r := new(ranges)
 	for _, p := range pairs {
-		if n := len(r); n > 0 && r[n-1] >= p[0]-1 {
-			r[n-1] = max(r[n-1], p[1])
+		for c := p[0]; c <= p[1] && c < utf8.RuneSelf; c++ {
+			r.ascii[c] = true
+		}
+		if n := len(r.pairs); n > 0 && r.pairs[n-1] >= p[0]-1 {
+			r.pairs[n-1] = max(r.pairs[n-1], p[1])
 			continue
 		}
-		r = append(r, p[0], p[1])
+		r.pairs = append(r.pairs, p[0], p[1])
 	}
 	return r
 }
 
 // runsOf isolates runs of a set, of which one white space before may be part.
 func runsOf(lead bool, in func(rune) bool) cut {
-	return isolate(func(s string) int {
+	first := firstsOf(0)
+	if lead {
+		first = firstsOf(space)
+	}
+	for b := range first {
+		first[b] = first[b] || in(rune(b))
+	}
+	return isolateFrom(first, func(s string) int {
 		if r, n := utf8.DecodeRuneInString(s); lead && unicode.IsSpace(r) {
 			if end := runIn(s, n, in); end > n {
 				return end
@@ -66,7 +82,7 @@ func runIn(s string, i int, in func(rune) bool) int {
 
 // runsOfClass is runsOf for characters that have a class of the set.
 func runsOfClass(set class) cut {
-	return isolate(func(s string) int {
+	return isolateFrom(firstsOf(set|space), func(s string) int {
 		c, n := at(s, 0)
 		if c&space == 0 {
 			n = 0
@@ -79,7 +95,7 @@ func runsOfClass(set class) cut {
 }
 
 // lineEnd isolates each \r and \n.
-var lineEnd = isolate(func(s string) int {
+var lineEnd = isolateFrom(firsts{'\r': true, '\n': true}, func(s string) int {
 	if s[0] == '\r' || s[0] == '\n' {
 		return 1
 	}

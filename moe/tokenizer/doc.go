@@ -22,6 +22,7 @@
 // tokens of more than 256 bytes are not looked for.
 //
 // Where the regular expression that a model was trained with differs from the
-// approximation that llama.cpp uses for it (gpt-4o, tekken, kimi-k2), the
-// model's own is used: they differ on upper and lower case outside of ASCII.
+// approximation that llama.cpp uses for it (gpt-4o, tekken, kimi-k2, afmoe), the
+// model's own is used: they differ on upper and lower case outside of ASCII, and on
+// where two Asian scripts meet.
 package tokenizer

@@ -45,19 +45,11 @@ func TestEncodeSpecial(t *testing.T) {
 		{"spm control text is text", tinySPM(), "</s>", tokenizer.Options{}, "▁ </s >"},
 		{"spm byte fallback", bare(tinySPM()), "é\x00<0x41>", tokenizer.Options{}, "<0xC3> <0xA9> <0x00> < <0x30> <0x78> <0x34> <0x31> >"},
 		{"spm best score first", bare(tinySPM()), "aab  b", tokenizer.Options{}, "a ab ▁▁ b"},
-		{"spm words joined by no token", bare(tinySPM()), "ab ab    ab", tokenizer.Options{}, "ab ▁ab ▁▁ ▁▁ ab"},
+		{"spm words joined by no token", bare(tinySPM()), "ab ab    ab", tokenizer.Options{}, "ab ▁ab ▁▁ ▁ ▁ab"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tok := open(t, c.v)
 			got := strings.Join(tokens(tok, tok.Encode(nil, c.text, c.o)), " ")
-			if c.name == "spm words joined by no token" {
-				// The last of four spaces may go with the word or with the other spaces: scores
-				// decide, so only the text is checked.
-				if tok.Decode(tok.Encode(nil, c.text, c.o)) != c.text {
-					t.Errorf("got %q", got)
-				}
-				return
-			}
 			if got != c.want {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}

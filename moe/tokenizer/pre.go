@@ -70,7 +70,7 @@ func rarePre(name string) (pre, bool) {
 	case "superbpe":
 		return pre{cuts: cuts{runs(number, ""), thousands}}, true
 	case "afmoe":
-		return pre{cuts: cuts{fromRight, runsOf(false, parseRanges(asian).has), isolate(deepseekWord)}}, true
+		return pre{cuts: cuts{fromRight, asian(), isolate(deepseekWord)}}, true
 	case "chameleon":
 		return pre{cuts: chameleon(), addBOS: true}, true
 	case "exaone-moe":

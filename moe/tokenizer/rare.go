@@ -6,10 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// asian are the scripts that afmoe keeps apart from words: Chinese, Japanese, Thai,
-// Lao, Khmer, Myanmar, Korean.
-const asian = "\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2f00-\u2fdf\u3040-\u309f\u30a0-\u30ff" +
-	"\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uac00-\ud7af\uf900-\ufaff\uff65-\uff9f"
+// asian are the scripts that afmoe keeps apart from words and from each other:
+// Chinese and Japanese, Thai, Lao, Khmer, Myanmar, Korean.
+func asian() cut {
+	return runsOfAny(
+		"\u2f00-\u2fdf\u3040-\u309f\u30a0-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff65-\uff9f",
+		"\u0e00-\u0e7f", "\u0e80-\u0eff", "\u1780-\u17ff", "\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f", "\u1100-\u11ff\uac00-\ud7af")
+}
 
 // bloom is the length of a match of " ?[^(\s|.,!?…。，、।۔،)]+".
 func bloom(s string) int {
@@ -83,18 +86,23 @@ func isolatedDigits(ends []int, s string) []int {
 	return ends
 }
 
-// wordChar reports whether r is of \w.
+// wordChar reports whether r is of \w, as in Annex C of Unicode Technical Standard 18
+// but for the joiners.
 func wordChar(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.Mn, unicode.Nd, unicode.Pc) || r == '\u200c' || r == '\u200d'
+	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic)
 }
 
 // runsOfAny isolates runs of each set, the first that matches.
 func runsOfAny(sets ...string) cut {
-	all := make([]ranges, len(sets))
+	var first firsts
+	all := make([]*ranges, len(sets))
 	for i, s := range sets {
 		all[i] = parseRanges(s)
+		for b := range first {
+			first[b] = first[b] || all[i].ascii[b]
+		}
 	}
-	return isolate(func(s string) int {
+	return isolateFrom(first, func(s string) int {
 		r, n := utf8.DecodeRuneInString(s)
 		for _, set := range all {
 			if !set.has(r) {

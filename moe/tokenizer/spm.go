@@ -64,11 +64,10 @@ func scoreRanks(v *Vocab) []int32 {
 }
 
 func (m *spm) rank(text string, left, right symbol) (rank, merged int32) {
-	id := m.index.find(text[left.start:right.end])
-	if id < 0 || !m.v.ordinary(id) {
-		return never, -1
+	if id := m.find(text[left.start:right.end]); id >= 0 {
+		return m.ranks[id], id
 	}
-	return m.ranks[id], id
+	return never, -1
 }
 
 func (m *spm) encode(dst []int32, w *work, text string, first bool) []int32 {
@@ -99,22 +98,24 @@ func wordEnd(s string) int {
 	return len(s)
 }
 
+// find is the ordinary token that is text s, or -1.
+func (m *spm) find(s string) int32 {
+	if id := m.index.find(s); id >= 0 && m.v.ordinary(id) {
+		return id
+	}
+	return -1
+}
+
+// piece appends the tokens of one piece, which is not empty.
 func (m *spm) piece(dst []int32, w *work, s string) []int32 {
-	id := m.index.find(s)
-	if id >= 0 && !m.v.ordinary(id) || id >= 0 && m.whole.seen(id) {
-		if m.whole.same(id) {
-			return append(dst, id)
-		}
-		id = -1
+	id := m.find(s)
+	if id >= 0 && m.whole.same(id) {
+		return append(dst, id)
 	}
 	w.symbols = slices.Grow(w.symbols[:0], len(s))
 	for i := 0; i < len(s); {
 		_, n := utf8.DecodeRuneInString(s[i:])
-		own := m.index.find(s[i : i+n])
-		if own >= 0 && !m.v.ordinary(own) {
-			own = -1
-		}
-		w.symbols = append(w.symbols, symbol{start: int32(i), end: int32(i + n), id: own})
+		w.symbols = append(w.symbols, symbol{start: int32(i), end: int32(i + n), id: m.find(s[i : i+n])})
 		i += n
 	}
 	symbols := w.merge(m, s)

@@ -1,6 +1,9 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // words cuts like the regular expression that Llama 3, Qwen 2 and their kin share
 // and vary:
@@ -69,8 +72,15 @@ func contraction(s string, anyCase bool) int {
 			return 3
 		}
 	}
+	if anyCase && strings.HasPrefix(s[1:], longS) {
+		return 1 + len(longS)
+	}
 	return 0
 }
+
+// longS is the one character outside of ASCII that is in the contractions when
+// case does not count.
+const longS = "\u017f"
 
 // symbols is the end of a run of characters outside of the set, one space before
 // it included, or zero.

@@ -4,7 +4,7 @@ import "fmt"
 
 func (st text) exec(r *run, s *scope) error { return r.write(st.s) }
 
-func (st jump) exec(*run, *scope) error { return jumped{st.next} }
+func (st jump) exec(*run, *scope) error { return jumped(st) }
 
 func (st output) exec(r *run, s *scope) error {
 	v, err := r.eval(st.x, s)
