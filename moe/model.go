@@ -24,7 +24,7 @@ type Options struct {
 	// context, or 4096 where that is longer.
 	Context int
 	// Batch is the most tokens in one forward pass, and so the prefill chunk;
-	// 0 is 256.
+	// 0 is 512.
 	Batch int
 	// KV is the element type of the KV cache.
 	KV KVType
@@ -32,7 +32,7 @@ type Options struct {
 
 const (
 	defaultContext = 4096
-	defaultBatch   = 256
+	defaultBatch   = 512
 )
 
 // Model is an open model. It can be shared between goroutines; forward passes
@@ -60,7 +60,7 @@ func Open(path string, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(im, o)
+	return open(im, path, o)
 }
 
 // FromBytes opens a GGUF that is in memory, under a name for messages. The
@@ -70,13 +70,13 @@ func FromBytes(name string, data []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return open(im, o)
+	return open(im, name, o)
 }
 
-func open(im *gguf.Image, o Options) (_ *Model, err error) {
+func open(im *gguf.Image, name string, o Options) (_ *Model, err error) {
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, im.Close())
+			err = errors.Join(fmt.Errorf("%s: %w", name, err), im.Close())
 		}
 	}()
 	m := &Model{im: im}
