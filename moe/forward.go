@@ -75,10 +75,11 @@ func (r *runner) admit(batch []Token) error {
 			return fmt.Errorf("%w: position %d of %d", ErrContextFull, pos, m.options.Context)
 		}
 		before := t.Session.kv.bytes()
-		if err := t.Session.kv.grow(pos + 1); err != nil {
+		err := t.Session.kv.grow(pos + 1)
+		m.kvBytes += t.Session.kv.bytes() - before
+		if err != nil {
 			return err
 		}
-		m.kvBytes += t.Session.kv.bytes() - before
 		r.pos[i] = pos
 	}
 	return nil

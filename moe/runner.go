@@ -45,7 +45,7 @@ type runner struct {
 	latent  latentScratch
 	routing routing
 
-	gate, up []float32        // [B·k][expert width], or [B][shared width] behind it
+	gate, up []float32        // [B·k][expert width]
 	act      *kernels.Vectors // [B·k] of the expert width
 	down     []float32        // [B·k][d]
 
@@ -54,7 +54,7 @@ type runner struct {
 	sharedAct          *kernels.Vectors // [B] of the shared expert's width
 	sharedGate         []float32        // [B]
 
-	// routed, where it is set, is told what each token chose.
+	// routed, where it is set, is told what each token chose: for traces.
 	routed func(layer, pos int, chosen []int32, weights []float32)
 
 	demand expert.Demand
@@ -117,7 +117,8 @@ func newRunner(m *Model) (*runner, error) {
 // bytes is the scratch memory held.
 func (r *runner) bytes() int64 {
 	n := 0
-	for _, f := range [][]float32{r.angles, r.x, r.y, r.k, r.v, r.scores, r.gate, r.up, r.down, r.denseGate, r.denseUp, r.logits} {
+	for _, f := range [][]float32{r.angles, r.x, r.y, r.k, r.v, r.scores, r.gate, r.up, r.down, r.denseGate, r.denseUp, r.logits,
+		r.routing.logits, r.latent.full, r.latent.raw, r.latent.pairs} {
 		n += 4 * cap(f)
 	}
 	for _, v := range []*kernels.Vectors{r.normed, r.q, r.heads, r.act, r.denseAct, r.sharedAct, r.latent.query, r.latent.nope, r.latent.kv, r.latent.out} {
