@@ -3,9 +3,9 @@
 //
 // # Nouns
 //
-// An ID names one expert of one layer. Weights are its three matrices. A
-// Demand says which experts of a layer a batch of tokens wants; a Lease is the
-// loan of one of them.
+// Weights are the three matrices of one expert. A Demand says which experts of
+// a layer a batch of tokens wants; a Lease is the loan of one of them, and a
+// Stream gives the leases of one demand after the other.
 //
 // # Caveats
 //
@@ -18,11 +18,6 @@ import (
 
 	"moed/moe/kernels"
 )
-
-// ID is one expert: the layer it belongs to and its number in the layer.
-type ID struct {
-	Layer, Index int
-}
 
 // Weights are the matrices of one expert. With hidden size d and expert width
 // f, Gate and Up are f rows of d values, Down is d rows of f values.
