@@ -15,6 +15,7 @@ type runRecord struct {
 	Prompt       string `json:"prompt"`
 	System       string `json:"system,omitempty"`
 	Response     string `json:"response"`
+	Reasoning    string `json:"reasoning,omitempty"`
 	DurationMS   int64  `json:"duration_ms"`
 	DatetimeUTC  string `json:"datetime_utc"`
 	InputTokens  int    `json:"input_tokens"`
@@ -37,7 +38,7 @@ type timingsJSON struct {
 
 func record(e *daemon.Engine, r *daemon.Request, result daemon.Result, began time.Time) runRecord {
 	return runRecord{
-		Model: e.Name(), Prompt: r.Prompt, System: r.System, Response: result.Text,
+		Model: e.Name(), Prompt: r.Prompt, System: r.System, Response: result.Text, Reasoning: result.Reasoning,
 		DurationMS: time.Since(began).Milliseconds(), DatetimeUTC: began.UTC().Format(time.RFC3339Nano),
 		InputTokens: result.PromptTokens, OutputTokens: len(result.IDs),
 		FinishReason: result.Finish, Seed: r.Sampling.Seed, Timings: timingsOf(e, result),

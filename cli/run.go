@@ -29,6 +29,7 @@ func runCommand(u *ui) *cli.Command {
 			&cli.IntFlag{Name: "n", Usage: "at most `N` tokens", DefaultText: "until the model ends or the context is full"},
 			&cli.StringFlag{Name: "seed", Usage: "random `SEED`; the same seed gives the same text", DefaultText: "a new one each time"},
 			switchFlag("raw", "give the prompt to the model as it is, without its chat template"),
+			switchFlag("hide-reasoning", "do not show what the model thinks before its answer", "R"),
 			switchFlag("json", "print one JSON object at the end instead of the text"),
 			&cli.IntFlag{Name: "logprobs", Usage: "log probabilities of each token and of the `K` likeliest, in JSON", DefaultText: "none"},
 			switchFlag("usage", "tokens and timings to standard error", "u"),
@@ -187,18 +188,42 @@ func answer(c *cli.Context, u *ui, e *daemon.Engine, r *daemon.Request) error {
 	var read, total atomic.Int64
 	r.Progress = func(done, all int) { read.Store(int64(done)); total.Store(int64(all)) }
 	began := time.Now()
-	done := u.whileWaiting(func() string { return fmt.Sprintf("reading the prompt, %d of %d tokens", read.Load(), total.Load()) })
+	done := u.whileWaiting(func() string {
+		if read.Load() == total.Load() && total.Load() > 0 {
+			return "thinking"
+		}
+		return fmt.Sprintf("reading the prompt, %d of %d tokens", read.Load(), total.Load())
+	})
 	defer done()
+	thought := false // a line of thinking on standard error that has not ended
+	if !c.Bool("json") && !c.Bool("hide-reasoning") {
+		r.Think = func(text string) error {
+			done()
+			thought = !strings.HasSuffix(text, "\n")
+			return u.raw(text)
+		}
+	}
+	endThought := func() error {
+		if !thought {
+			return nil
+		}
+		thought = false
+		return u.raw("\n")
+	}
 	emit := func(text string) error {
 		done()
 		if c.Bool("json") {
 			return nil
+		}
+		if err := endThought(); err != nil {
+			return err
 		}
 		_, err := io.WriteString(u.std.Out, text)
 		return err
 	}
 	result, err := e.Generate(c.Context, r, emit)
 	done()
+	err = errors.Join(err, endThought())
 	interrupted := errors.Is(err, context.Canceled)
 	if err != nil && !interrupted {
 		if !c.Bool("json") && result.Text != "" {

@@ -14,6 +14,8 @@ import (
 //     or the one JSON value that was asked for. It ends with a newline.
 //   - Everything else goes to standard error, each line beginning "moed: ", in
 //     lower case, without a full stop. A hint is a line of its own.
+//   - A model's thinking goes to standard error too, as it is and without
+//     "moed: ", on lines of its own; --hide-reasoning leaves it out.
 //   - What takes longer than a second says so. On a terminal such a line is
 //     rewritten in place and wiped when done; elsewhere it is written at its
 //     start and then every ten seconds.
@@ -54,6 +56,15 @@ func (u *ui) sayf(format string, args ...any) {
 	defer u.mu.Unlock()
 	u.wipe()
 	fmt.Fprintf(u.std.Err, "moed: "+format+"\n", args...)
+}
+
+// raw writes text to standard error as it is.
+func (u *ui) raw(text string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.wipe()
+	_, err := io.WriteString(u.std.Err, text)
+	return err
 }
 
 // status shows a line that another one, or done, replaces.

@@ -132,14 +132,15 @@ func (e *Engine) Generate(ctx context.Context, r *Request, emit func(text string
 	stream := e.model.Tokenizer().Stream(tokenizer.StreamOptions{Continue: r.Raw || !e.HasTemplate()})
 	g := &generation{
 		engine: e, request: r, sampler: sampler, began: time.Now(),
-		out: newOutput(stream, r.Stop, emit),
+		out: &output{stream: stream, stops: sample.NewStops(r.Stop), emit: emit,
+			thinking: e.model.Tokenizer().Stream(tokenizer.StreamOptions{Continue: true}), think: r.Think},
 	}
 	err = g.run(ctx)
 	if ctx.Err() != nil {
 		g.result.Finish = FinishInterrupted
 		err = ctx.Err()
 	}
-	g.result.Text = g.out.text.String()
+	g.result.Text, g.result.Reasoning = g.out.text.String(), g.out.reasoning.String()
 	return g.result, err
 }
 
@@ -159,6 +160,9 @@ func (g *generation) run(ctx context.Context) error {
 		return err
 	}
 	g.result.PromptTokens = len(ids)
+	if !g.request.Raw && g.engine.HasTemplate() {
+		g.out.parts = newParts(g.engine.model.Tokenizer(), ids)
+	}
 	logits, err := g.prefill(ctx, ids)
 	g.result.Timings.Prefill = time.Since(g.began)
 	if err != nil {

@@ -8,22 +8,45 @@ import (
 )
 
 // output turns tokens into text that may be shown: whole runes, up to a stop
-// string.
+// string, with the model's thinking apart.
 type output struct {
+	parts   *parts // nil where all is answer
 	stream  *tokenizer.Stream
 	stops   *sample.Stops
 	emit    func(text string) error
 	text    strings.Builder // what has been shown
 	stopped bool
-}
 
-func newOutput(stream *tokenizer.Stream, stops []string, emit func(string) error) *output {
-	return &output{stream: stream, stops: sample.NewStops(stops), emit: emit}
+	thinking  *tokenizer.Stream
+	think     func(text string) error // nil where nobody wants it
+	reasoning strings.Builder
 }
 
 // token takes the next token and reports whether a stop string is complete.
 func (o *output) token(id int32) (stopped bool, err error) {
-	return o.piece(o.stream.Next(id))
+	in := partAnswer
+	if o.parts != nil {
+		in = o.parts.next(id)
+	}
+	switch in {
+	case partReasoning:
+		return false, o.reason(o.thinking.Next(id))
+	case partMarkup:
+		return false, nil
+	}
+	piece := o.stream.Next(id)
+	if o.text.Len() == 0 && o.reasoning.Len() > 0 {
+		piece = strings.TrimLeft(piece, "\n") // the lines between thinking and answer
+	}
+	return o.piece(piece)
+}
+
+func (o *output) reason(piece string) error {
+	o.reasoning.WriteString(piece)
+	if o.think == nil || piece == "" {
+		return nil
+	}
+	return o.think(piece)
 }
 
 func (o *output) piece(piece string) (stopped bool, err error) {
@@ -34,6 +57,9 @@ func (o *output) piece(piece string) (stopped bool, err error) {
 
 // flush shows what was held back, once the text has ended.
 func (o *output) flush() error {
+	if err := o.reason(o.thinking.Flush()); err != nil {
+		return err
+	}
 	if !o.stopped {
 		if _, err := o.piece(o.stream.Flush()); err != nil {
 			return err

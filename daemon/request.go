@@ -37,6 +37,10 @@ type Request struct {
 	// the likeliest in its place.
 	LogProbs int
 
+	// Think, if not nil, is called with each piece of what the model thinks
+	// before its answer, where it marks that; its error ends the text.
+	Think func(text string) error
+
 	// Progress, if not nil, is told how much of the prompt has been read, in
 	// tokens. It is called on Generate's goroutine.
 	Progress func(done, total int)

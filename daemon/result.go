@@ -12,6 +12,7 @@ const (
 // Result is a finished text.
 type Result struct {
 	Text         string
+	Reasoning    string  // what the model thought before, where it marks that
 	IDs          []int32 // the tokens it was made of, an ending one not included
 	Finish       string  // FinishStop, FinishLength or FinishInterrupted
 	PromptTokens int
