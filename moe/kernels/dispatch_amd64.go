@@ -27,37 +27,40 @@ func kernelFor(t ggml.Type, cols int) kernel {
 	if hasAVX2 {
 		switch t {
 		case ggml.F32:
-			return kernel{dotF32x1, dotF32x4}
+			return kernel{one: dotF32x1, four: dotF32x4}
 		case ggml.F16:
-			return kernel{dotF16x1, dotF16x4}
+			return kernel{one: dotF16x1, four: dotF16x4}
 		case ggml.BF16:
-			return kernel{dotBF16x1, dotBF16x4}
+			return kernel{one: dotBF16x1, four: dotBF16x4}
 		case ggml.Q8_0:
-			return kernel{dotQ8_0x1, dotQ8_0x4}
+			if cols > 0 && cols%256 == 0 {
+				return wideQ8_0
+			}
+			return kernel{one: dotQ8_0x1, four: dotQ8_0x4}
 		case ggml.Q4_K:
-			return kernel{dotQ4_Kx1, dotQ4_Kx4}
+			return kernel{one: dotQ4_Kx1, four: dotQ4_Kx4}
 		case ggml.Q5_K:
-			return kernel{dotQ5_Kx1, dotQ5_Kx4}
+			return kernel{one: dotQ5_Kx1, four: dotQ5_Kx4}
 		case ggml.Q6_K:
-			return kernel{dotQ6_Kx1, dotQ6_Kx4}
+			return kernel{one: dotQ6_Kx1, four: dotQ6_Kx4}
 		case ggml.Q4_0:
-			return kernel{dotQ4_0x1, dotQ4_0x4}
+			return kernel{one: dotQ4_0x1, four: dotQ4_0x4}
 		case ggml.Q5_0:
-			return kernel{dotQ5_0x1, dotQ5_0x4}
+			return kernel{one: dotQ5_0x1, four: dotQ5_0x4}
 		case ggml.IQ4_NL:
-			return kernel{dotIQ4_NLx1, dotIQ4_NLx4}
+			return kernel{one: dotIQ4_NLx1, four: dotIQ4_NLx4}
 		case ggml.MXFP4:
-			return kernel{dotMXFP4x1, dotMXFP4x4}
+			return kernel{one: dotMXFP4x1, four: dotMXFP4x4}
 		case ggml.Q2_K:
-			return kernel{dotQ2_Kx1, dotQ2_Kx4}
+			return kernel{one: dotQ2_Kx1, four: dotQ2_Kx4}
 		case ggml.Q3_K:
-			return kernel{dotQ3_Kx1, dotQ3_Kx4}
+			return kernel{one: dotQ3_Kx1, four: dotQ3_Kx4}
 		case ggml.IQ4_XS:
-			return kernel{dotIQ4_XSx1, dotIQ4_XSx4}
+			return kernel{one: dotIQ4_XSx1, four: dotIQ4_XSx4}
 		case ggml.Q4_1:
-			return kernel{dotQ4_1x1, dotQ4_1x4}
+			return kernel{one: dotQ4_1x1, four: dotQ4_1x4}
 		case ggml.Q5_1:
-			return kernel{dotQ5_1x1, dotQ5_1x4}
+			return kernel{one: dotQ5_1x1, four: dotQ5_1x4}
 		}
 	}
 	return genericKernel(t)

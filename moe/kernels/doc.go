@@ -20,6 +20,10 @@
 // Different builds (assembly, purego) may differ in the last bits from each
 // other, never within themselves. Everything above rests on this.
 //
+// Where many vectors meet one matrix, rows of Q8_0 are rearranged into panels of
+// eight, so that a register holds the same columns of all of them; the order of
+// accumulation is the same again.
+//
 // # Twins
 //
 // Every kernel exists in plain Go, always compiled, and on amd64 in assembly

@@ -15,4 +15,22 @@ type rows4 func(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride, rows, cols int
 type kernel struct {
 	one  rows1
 	four rows4
+	// panel is a third way for many vectors, nil where there is none. It gives
+	// the bits of the others.
+	panel *panel
+}
+
+// panelRows is the number of rows in a panel.
+const panelRows = 8
+
+// panel multiplies eight rows at a time, rearranged so that a register holds
+// the same columns of all of them. Making one costs about what multiplying it
+// with one vector does.
+type panel struct {
+	// bytes is the size of a panel of cols columns.
+	bytes func(cols int) int
+	// pack makes a panel of eight rows that are stride bytes apart.
+	pack func(dst, w unsafe.Pointer, stride, cols int)
+	// dot sets eight results at dst[v] to the products with vector x[v].
+	dot func(dst *[4]unsafe.Pointer, panel unsafe.Pointer, cols int, x *[4]unsafe.Pointer)
 }

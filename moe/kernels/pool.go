@@ -53,6 +53,9 @@ const (
 func NewPool(threads int) *Pool {
 	p := &Pool{threads: max(threads, 1), wake: make(chan struct{}, max(threads, 1)), quit: make(chan struct{})}
 	p.scratch = make([]scratch, p.threads)
+	for i := range p.scratch {
+		p.scratch[i].panels = alignedFloats(maxPanels / 4)
+	}
 	p.next.Store(closed)
 	for w := 1; w < p.threads; w++ {
 		p.ended.Add(1)

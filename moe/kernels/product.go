@@ -24,6 +24,8 @@ type scratch struct {
 	dst  [4]unsafe.Pointer
 	x    [4]unsafe.Pointer
 	sink [tileRows]float32 // where results nobody asked for go
+	// panels is memory for maxPanels bytes of panels.
+	panels []float32
 }
 
 const (
@@ -33,6 +35,15 @@ const (
 	// chunkBytes is about how much of a matrix one claim covers, where there is
 	// one vector: ten microseconds of work against a claim of 50 ns.
 	chunkBytes = 96 << 10
+	// maxPanels bytes are eight panels of 2048 columns of Q8_0, or one of
+	// 16384; wider rows go without panels.
+	maxPanels = 16384 / 32 * 9 * 32
+	// minPanel is the number of vectors from which on panels pay.
+	minPanel = 4
+	// panelVectors is how many vectors go through all panels at a time.
+	panelVectors = 32
+	// panelTile is the rows in a chunk where there are panels.
+	panelTile = 64
 )
 
 // Products is a list of products done in one parallel region. Its memory is
@@ -53,7 +64,11 @@ func (ps *Products) Add(p Product) {
 		return
 	}
 	rows := max(chunkBytes/max(p.W.Stride, 1)/p.N, 1)
-	rows = min((rows+tileRows-1)/tileRows*tileRows, p.W.Rows)
+	tile := tileRows
+	if p.N >= minPanel && kernelFor(p.W.Type, p.W.Cols).panel != nil {
+		tile = panelTile
+	}
+	rows = min((rows+tile-1)/tile*tile, p.W.Rows)
 	chunks := (p.W.Rows + rows - 1) / rows
 	if n := len(ps.ends); n > 0 {
 		chunks += ps.ends[n-1]
@@ -92,7 +107,11 @@ func (p *Product) do(s *scratch, from, to int) {
 		k.one(unsafe.Pointer(&p.Out[from]), unsafe.Pointer(&p.W.Data[from*p.W.Stride]), p.W.Stride, to-from, p.W.Cols, p.X.pointer(form, p.vector(0)))
 		return
 	}
-	for row := from; row < to; row += tileRows {
+	row := from
+	if k.panel != nil && p.N >= minPanel {
+		row = p.doPanels(s, &k, form, from, to)
+	}
+	for ; row < to; row += tileRows {
 		n := min(tileRows, to-row)
 		w := unsafe.Pointer(&p.W.Data[row*p.W.Stride])
 		for i := 0; i < p.N; i += 4 {
@@ -100,15 +119,51 @@ func (p *Product) do(s *scratch, from, to int) {
 				k.one(unsafe.Pointer(&p.Out[i*p.Stride+row]), w, p.W.Stride, n, p.W.Cols, p.X.pointer(form, p.vector(i)))
 				break
 			}
-			for j := range 4 {
-				if i+j < p.N {
-					s.dst[j] = unsafe.Pointer(&p.Out[(i+j)*p.Stride+row])
-					s.x[j] = p.X.pointer(form, p.vector(i+j))
-				} else {
-					s.dst[j], s.x[j] = unsafe.Pointer(&s.sink), s.x[0]
+			p.aim(s, form, row, i)
+			k.four(&s.dst, w, p.W.Stride, n, p.W.Cols, &s.x)
+		}
+	}
+}
+
+// doPanels computes the rows from from on that fill panels and returns the
+// first that is left. It makes as many panels as the scratch memory holds and
+// takes a block of vectors through all of them before the next, so that both
+// stay in the second-level cache.
+func (p *Product) doPanels(s *scratch, k *kernel, form Form, from, to int) int {
+	size := k.panel.bytes(p.W.Cols)
+	most := maxPanels / size
+	if p.N <= panelVectors {
+		most = min(most, 1) // stays in the first-level cache
+	}
+	for row := from; ; {
+		n := min(most, (to-row)/panelRows)
+		if n == 0 {
+			return row
+		}
+		for i := range n {
+			k.panel.pack(unsafe.Pointer(&s.panels[i*size/4]), unsafe.Pointer(&p.W.Data[(row+i*panelRows)*p.W.Stride]), p.W.Stride, p.W.Cols)
+		}
+		for first := 0; first < p.N; first += panelVectors {
+			for i := range n {
+				for v := first; v < min(first+panelVectors, p.N); v += 4 {
+					p.aim(s, form, row+i*panelRows, v)
+					k.panel.dot(&s.dst, unsafe.Pointer(&s.panels[i*size/4]), p.W.Cols, &s.x)
 				}
 			}
-			k.four(&s.dst, w, p.W.Stride, n, p.W.Cols, &s.x)
+		}
+		row += n * panelRows
+	}
+}
+
+// aim points s at four vectors from the i-th on and at their results from row
+// on. Where there are fewer the first stands in, for results that go nowhere.
+func (p *Product) aim(s *scratch, form Form, row, i int) {
+	for j := range 4 {
+		if i+j < p.N {
+			s.dst[j] = unsafe.Pointer(&p.Out[(i+j)*p.Stride+row])
+			s.x[j] = p.X.pointer(form, p.vector(i+j))
+		} else {
+			s.dst[j], s.x[j] = unsafe.Pointer(&s.sink), s.x[0]
 		}
 	}
 }

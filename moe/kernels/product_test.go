@@ -60,7 +60,7 @@ func randomVectors(typ ggml.Type, cols, n int, seed uint64) *Vectors {
 // TestProducts compares lists of products, on pools of several sizes and with
 // gathered and strided vectors, with one vector and one row at a time.
 func TestProducts(t *testing.T) {
-	const cols, capacity = 512, 37
+	const cols, capacity = 512, 40
 	for _, typ := range []ggml.Type{ggml.F32, ggml.F16, ggml.Q8_0, ggml.Q4_K} {
 		x := randomVectors(typ, cols, capacity, 5)
 		form, _ := FormOf(typ)
@@ -69,7 +69,7 @@ func TestProducts(t *testing.T) {
 			list := NewProducts(pool)
 			for round := range 3 {
 				var want, got [][]float32
-				for i, n := range []int{1, 2, 3, 4, 5, 8, 31, 0} {
+				for i, n := range []int{1, 2, 3, 4, 5, 8, 31, 0, 37} {
 					rows := 1 + 29*i + round
 					w := randomMatrix(t, typ, rows, cols, uint64(i))
 					p := Product{W: w, X: x, First: 1 + i%2, Step: i % 2, N: n, Stride: rows + 3, Out: make([]float32, n*(rows+3))}
@@ -87,6 +87,23 @@ func TestProducts(t *testing.T) {
 				}
 			}
 			pool.Close()
+		}
+	}
+}
+
+// TestWideRows takes rows longer than a panel's memory.
+func TestWideRows(t *testing.T) {
+	pool := NewPool(1)
+	defer pool.Close()
+	list := NewProducts(pool)
+	for _, cols := range []int{16384, 16384 + 256} {
+		x := randomVectors(ggml.Q8_0, cols, 6, 3)
+		p := Product{W: randomMatrix(t, ggml.Q8_0, 19, cols, 4), X: x, N: 6, Stride: 19, Out: make([]float32, 6*19)}
+		want := oneByOne(p, FormQ8_0)
+		list.Add(p)
+		list.Run()
+		if !slices.Equal(want, p.Out) {
+			t.Errorf("%d columns: products differ", cols)
 		}
 	}
 }

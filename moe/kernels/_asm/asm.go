@@ -29,8 +29,14 @@ const ahead = 2048
 // begin opens a function that the garbage collector and the stack check need
 // not look into.
 func (g *asm) begin(name, signature string, doc ...string) {
-	g.Function(name)
+	g.beginSplit(name, signature, doc...)
 	g.Attributes(attr.NOSPLIT)
+}
+
+// beginSplit is begin for a function with a frame of a kilobyte, which the
+// stack check has to look at.
+func (g *asm) beginSplit(name, signature string, doc ...string) {
+	g.Function(name)
 	g.SignatureExpr(signature)
 	g.Doc(doc...)
 	g.Pragma("noescape")
