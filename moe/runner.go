@@ -116,7 +116,7 @@ func newRunner(m *Model) (*runner, error) {
 
 // bytes is the scratch memory held.
 func (r *runner) bytes() int64 {
-	n := 0
+	n := r.pool.Bytes()
 	for _, f := range [][]float32{r.angles, r.x, r.y, r.k, r.v, r.scores, r.gate, r.up, r.down, r.denseGate, r.denseUp, r.logits,
 		r.routing.logits, r.latent.full, r.latent.raw, r.latent.pairs} {
 		n += 4 * cap(f)

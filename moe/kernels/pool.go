@@ -67,6 +67,9 @@ func NewPool(threads int) *Pool {
 // Threads is the number of workers, the caller included.
 func (p *Pool) Threads() int { return p.threads }
 
+// Bytes is the memory that the pool holds for its workers.
+func (p *Pool) Bytes() int { return p.threads * maxPanels }
+
 // Close ends the workers and waits for them. No Run may be under way.
 func (p *Pool) Close() {
 	close(p.quit)
