@@ -4,8 +4,8 @@
 //
 // # Nouns
 //
-// A Matrix is weights in the packing of a GGUF file, row after row; nothing is
-// repacked, so a Matrix can lie in a mapped file or in an expert cache. Vectors
+// A Matrix is weights in the packing of a GGUF file, row after row; none is
+// kept in another form, so a Matrix can lie in a mapped file or in an expert cache. Vectors
 // is a batch of activations in the Form a matrix type wants: plain float32 for
 // F32, F16 and BF16, or 8-bit integers with scales (ggml's Q8_0, Q8_1, Q8_K) for
 // the quantised types, rounded as llama.cpp rounds them. A Pool is the set of
