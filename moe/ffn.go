@@ -2,7 +2,6 @@ package moe
 
 import (
 	"context"
-	"math"
 
 	"moed/moe/expert"
 	"moed/moe/kernels"
@@ -198,7 +197,9 @@ func (t *combineTask) Do(_, i int) {
 	if l.hasShared() {
 		weight := float32(1)
 		if l.sharedGate.Rows > 0 {
-			weight = float32(1 / (1 + math.Exp(-float64(r.sharedGate[i]))))
+			gate := r.sharedGate[i : i+1]
+			kernels.Sigmoid(gate)
+			weight = gate[0]
 		}
 		kernels.AddScaled(sum, r.y[i*d:(i+1)*d], weight)
 	}

@@ -197,10 +197,19 @@ func checkRoutes(t *testing.T, g golden, rec *routeRecorder) {
 	for _, layer := range g.Router {
 		for pos, want := range layer.Experts {
 			got := rec.experts[[2]int{layer.Layer, pos}]
+			inOrder := slices.Equal(got, want)
 			slices.Sort(got)
 			slices.Sort(want)
 			if layer.MinGap > 0.02 && !slices.Equal(got, want) {
 				t.Errorf("layer %d position %d: experts %v, want %v", layer.Layer, pos, got, want)
+			}
+			if !inOrder {
+				continue
+			}
+			for slot, w := range layer.Weights[pos] {
+				if d := math.Abs(float64(rec.weights[[2]int{layer.Layer, pos}][slot]) - w); d > 0.05*max(1, w) {
+					t.Errorf("layer %d position %d slot %d: weight differs by %g", layer.Layer, pos, slot, d)
+				}
 			}
 		}
 	}

@@ -61,9 +61,7 @@ func chooseExperts(c *Config, logits, bias, scores []float32, chosen []int32, we
 	case GatingSoftmax:
 		kernels.Softmax(logits)
 	case GatingSigmoid:
-		for i, x := range logits {
-			logits[i] = float32(1 / (1 + math.Exp(-float64(x))))
-		}
+		kernels.Sigmoid(logits)
 	}
 	copy(scores, logits)
 	if bias != nil {

@@ -33,14 +33,6 @@ func NewMatrix(t ggml.Type, rows, cols int, data []byte) (Matrix, error) {
 	return Matrix{Type: t, Rows: rows, Cols: cols, Stride: stride, Data: data[: rows*stride : rows*stride]}, nil
 }
 
-// RowSlice is the view of rows [from, to) of m.
-func (m *Matrix) RowSlice(from, to int) Matrix {
-	s := *m
-	s.Rows = to - from
-	s.Data = m.Data[from*m.Stride : to*m.Stride]
-	return s
-}
-
 // Form is how activations are held for a product.
 type Form uint8
 

@@ -113,8 +113,7 @@ func oneByOne(p Product, form Form) []float32 {
 	k := kernelFor(p.W.Type, p.W.Cols)
 	for i := range p.N {
 		for r := range p.W.Rows {
-			row := p.W.RowSlice(r, r+1)
-			k.one(unsafe.Pointer(&out[i*p.Stride+r]), unsafe.Pointer(&row.Data[0]), row.Stride, 1, row.Cols, p.X.pointer(form, p.vector(i)))
+			k.one(unsafe.Pointer(&out[i*p.Stride+r]), unsafe.Pointer(&p.W.Data[r*p.W.Stride]), p.W.Stride, 1, p.W.Cols, p.X.pointer(form, p.vector(i)))
 		}
 	}
 	return out
