@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
+
+	"moed/daemon"
 )
 
 // release is the version that the next change log entry carries.
@@ -24,10 +26,10 @@ func versionCommand(u *ui) *cli.Command {
 			revision := revision()
 			if c.Bool("json") {
 				return writeJSON(u.std.Out, map[string]string{
-					"version": release, "revision": revision, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
+					"version": release, "revision": revision, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH, "kernels": daemon.Kernels(),
 				})
 			}
-			_, err := fmt.Fprintf(u.std.Out, "moed %s (%s, %s/%s, revision %s)\n", release, runtime.Version(), runtime.GOOS, runtime.GOARCH, either(revision, "unknown"))
+			_, err := fmt.Fprintf(u.std.Out, "moed %s (%s, %s/%s, kernels %s, revision %s)\n", release, runtime.Version(), runtime.GOOS, runtime.GOARCH, daemon.Kernels(), either(revision, "unknown"))
 			return err
 		},
 	}

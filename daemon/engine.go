@@ -10,6 +10,7 @@ import (
 
 	"moed/moe"
 	"moed/moe/chat"
+	"moed/moe/kernels"
 	"moed/moe/sample"
 	"moed/moe/stories"
 	"moed/moe/tokenizer"
@@ -111,6 +112,9 @@ func (e *Engine) Notes() []string {
 	}
 	return notes
 }
+
+// Kernels names the instruction sets that this machine computes with.
+func Kernels() string { return kernels.Features() }
 
 // LoadTime is how long Open took.
 func (e *Engine) LoadTime() time.Duration { return e.load }
