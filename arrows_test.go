@@ -28,7 +28,7 @@ func arrows() map[string][]string {
 
 		"moe":            moe,
 		"moe/moetest":    {"moe/ggml", "moe/gguf"},
-		"moe/expert":     {"moe/kernels"},
+		"moe/expert":     {"moe/kernels", "moe/ggml"},
 		"moe/gguf":       {"moe/ggml"},
 		"moe/kernels":    {"moe/ggml"},
 		"moe/ggml":       nil,
