@@ -99,10 +99,10 @@ func (r *runner) experts(ctx context.Context) error {
 func (r *runner) wants() *expert.Demand {
 	d, rt := &r.demand, &r.routing
 	d.Layer, d.Hidden, d.Tokens = r.layer.index, r.normed.Floats()[:r.n*r.config.Hidden], r.n
-	d.Experts = d.Experts[:0]
+	d.Experts, d.Counts = d.Experts[:0], d.Counts[:0]
 	for e := range r.config.Experts {
-		if rt.starts[e+1] > rt.starts[e] {
-			d.Experts = append(d.Experts, int32(e))
+		if n := rt.starts[e+1] - rt.starts[e]; n > 0 {
+			d.Experts, d.Counts = append(d.Experts, int32(e)), append(d.Counts, n)
 		}
 	}
 	return d

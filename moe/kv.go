@@ -109,14 +109,21 @@ func (l *kvLayout) valueStride() int {
 // outside the Go heap, taken as the session grows.
 type kvCache struct {
 	layout *kvLayout
+	admit  func(bytes int64) error // nil admits all
 	blocks []mmap.MMap
 }
 
 // grow makes room for n positions.
 func (kv *kvCache) grow(n int) error {
 	for len(kv.blocks)*kvBlockTokens < n {
+		if kv.admit != nil {
+			if err := kv.admit(int64(kv.layout.blockBytes)); err != nil {
+				return fmt.Errorf("KV cache: %d bytes for positions %d and on: %w", kv.layout.blockBytes, len(kv.blocks)*kvBlockTokens, err)
+			}
+		}
 		b, err := mmap.MapRegion(nil, kv.layout.blockBytes, mmap.RDWR, mmap.ANON, 0)
 		if err != nil {
+			kv.release(1)
 			return fmt.Errorf("KV cache: %d bytes for positions %d and on: %w", kv.layout.blockBytes, len(kv.blocks)*kvBlockTokens, err)
 		}
 		kv.blocks = append(kv.blocks, b)
@@ -133,7 +140,18 @@ func (kv *kvCache) shrink(n int) {
 			panic("moe: unmapping a KV block: " + err.Error())
 		}
 	}
+	kv.release(len(kv.blocks) - keep)
 	kv.blocks = kv.blocks[:min(keep, len(kv.blocks))]
+}
+
+// release tells that a number of blocks is no longer held.
+func (kv *kvCache) release(blocks int) {
+	if kv.admit == nil || blocks <= 0 {
+		return
+	}
+	if err := kv.admit(-int64(blocks) * int64(kv.layout.blockBytes)); err != nil {
+		panic("moe: giving KV blocks back: " + err.Error())
+	}
 }
 
 // key is where position pos of a head is stored, and value likewise.

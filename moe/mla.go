@@ -78,9 +78,6 @@ func (b *binder) bindMLA(l *layer, p string) {
 	if c.MLA.Absorbed {
 		m.kB = b.stack(&f.mla.nope, p+"attn_k_b.weight", c.Heads, c.MLA.KVRank, nope)
 		m.vB = b.stack(&f.mla.out, p+"attn_v_b.weight", c.Heads, c.ValueDim, c.MLA.KVRank)
-		for h := range m.kB {
-			b.w.denseBytes += int64(len(m.kB[h].Data) + len(m.vB[h].Data))
-		}
 	} else {
 		m.kvB = b.matrix(&f.mla.kv, p+"attn_kv_b.weight", c.Heads*(nope+c.ValueDim), c.MLA.KVRank)
 	}

@@ -7,7 +7,9 @@ import (
 	"sync"
 
 	"moed/moe/chat"
+	"moed/moe/expert"
 	"moed/moe/gguf"
+	"moed/moe/kernels"
 	"moed/moe/tokenizer"
 )
 
@@ -28,6 +30,14 @@ type Options struct {
 	Batch int
 	// KV is the element type of the KV cache.
 	KV KVType
+	// Experts is where the routed experts come from; nil is the file's own
+	// tensors, which must be in memory then. It belongs to the caller, who
+	// closes it after the model.
+	Experts Experts
+	// Admit is asked before the KV caches grow by some bytes, and told with a
+	// negative number when they have shrunk. Its error ends the forward pass
+	// that wanted more. nil admits all.
+	Admit func(bytes int64) error
 }
 
 const (
@@ -60,7 +70,7 @@ func Open(path string, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(im, path, o)
+	return New(im, path, o)
 }
 
 // FromBytes opens a GGUF that is in memory, under a name for messages. The
@@ -70,31 +80,23 @@ func FromBytes(name string, data []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return open(im, name, o)
+	return New(im, name, o)
 }
 
-func open(im *gguf.Image, name string, o Options) (_ *Model, err error) {
+// New makes a model of an image, which belongs to the model from then on, also
+// where New fails. name is for messages.
+func New(im *gguf.Image, name string, o Options) (_ *Model, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("%s: %w", name, err), im.Close())
 		}
 	}()
-	m := &Model{im: im}
-	if m.config, err = ReadConfig(im.File); err != nil {
+	m := &Model{im: im, experts: o.Experts}
+	p, err := measure(im.File, im.Data, o)
+	if err != nil {
 		return nil, err
 	}
-	if m.options, err = o.settle(m.config); err != nil {
-		return nil, err
-	}
-	if m.arch, err = architectureOf(m.config.Architecture); err != nil {
-		return nil, err
-	}
-	if m.weights, err = bind(im, m.config, m.arch); err != nil {
-		return nil, err
-	}
-	if m.kv, err = newKVLayout(m.config, m.options.KV); err != nil {
-		return nil, err
-	}
+	m.config, m.options, m.arch, m.weights, m.kv, m.runner = p.config, p.options, p.arch, p.weights, p.kv, p.runner
 	vocab, err := Vocab(im.File)
 	if err != nil {
 		return nil, err
@@ -105,9 +107,11 @@ func open(im *gguf.Image, name string, o Options) (_ *Model, err error) {
 	if m.tok.Len() > m.config.Vocab {
 		return nil, fmt.Errorf("tokenizer has %d tokens, tensor \"token_embd.weight\" only %d rows", m.tok.Len(), m.config.Vocab)
 	}
-	m.experts = resident{weights: m.weights.experts}
-	m.runner, err = newRunner(m)
-	return m, err
+	if m.experts == nil {
+		m.experts = resident{weights: m.weights.experts}
+	}
+	m.runner.start(m)
+	return m, nil
 }
 
 // settle replaces zeroes by defaults and rejects what cannot be.
@@ -163,17 +167,20 @@ func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.tok }
 // vocabulary does not tell.
 func (m *Model) Template() (*chat.Template, error) { return Template(m.im.File, m.tok) }
 
-// Memory is what a model holds, in bytes.
-type Memory struct {
-	Dense   int64 // weights that every token needs
-	Experts int64 // weights of all experts
-	KV      int64 // caches of all sessions
-	Scratch int64 // activations of the forward pass
+// Gates are the routers of all layers.
+func (m *Model) Gates() []expert.Gate {
+	gates := make([]expert.Gate, len(m.weights.layers))
+	for i := range gates {
+		l := &m.weights.layers[i]
+		gates[i] = expert.Gate{Router: l.router, Norm: l.ffnNorm, Bias: l.routerBias, SelectBias: l.selectBias,
+			Sigmoid: m.config.Gating == GatingSigmoid, TopK: m.config.TopK}
+	}
+	return gates
 }
 
 // Memory counts what the model holds now.
 func (m *Model) Memory() Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return Memory{Dense: m.weights.denseBytes, Experts: m.weights.expertBytes, KV: m.kvBytes, Scratch: m.runner.bytes()}
+	return Memory{Dense: m.weights.denseBytes, Experts: m.weights.expertBytes, KV: m.kvBytes, Scratch: m.runner.bytes() + int64(kernels.PoolBytes(m.options.Threads))}
 }

@@ -45,7 +45,7 @@ func compareWithReference(t *testing.T, im *gguf.Image) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := open(im, "tiny", Options{KV: KVF32, Threads: 1})
+	m, err := New(im, "tiny", Options{KV: KVF32, Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,23 +65,22 @@ type runner struct {
 	logits []float32 // [maxLogits][vocab]
 }
 
-func newRunner(m *Model) (*runner, error) {
-	c, w, o := m.config, m.weights, &m.options
+// newRunner allocates the scratch memory of a model. It runs nothing before
+// start.
+func newRunner(c *Config, arch *architecture, w *weights, kv *kvLayout, o *Options) (*runner, error) {
 	B := o.Batch
-	rope, err := newRope(c, m.arch, w)
+	rope, err := newRope(c, arch, w)
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{model: m, config: c, weights: w, arch: m.arch, pool: kernels.NewPool(o.Threads), rope: rope}
-	r.products = kernels.NewProducts(r.pool)
-	r.stream = m.experts.Stream()
+	r := &runner{config: c, weights: w, arch: arch, rope: rope}
 	r.pos = make([]int, B)
 	r.angles = make([]float32, B*c.RopeDims)
 	r.x = make([]float32, B*c.Hidden)
 	r.y = make([]float32, B*c.Hidden)
 	r.normed = kernels.NewVectors(c.Hidden, B, w.forms.hidden...)
-	scoreForm, _ := kernels.FormOf(m.kv.element)
-	r.q = kernels.NewVectors(m.kv.keyDim, B*c.Heads, scoreForm)
+	scoreForm, _ := kernels.FormOf(kv.element)
+	r.q = kernels.NewVectors(kv.keyDim, B*c.Heads, scoreForm)
 	r.k = make([]float32, B*c.KVHeads*c.KeyDim)
 	r.v = make([]float32, B*c.KVHeads*c.ValueDim)
 	r.heads = kernels.NewVectors(c.Heads*c.ValueDim, B, w.forms.heads...)
@@ -110,13 +109,23 @@ func newRunner(m *Model) (*runner, error) {
 		r.act = kernels.NewVectors(c.ExpertFF, pairs, w.forms.expert...)
 		r.down = make([]float32, pairs*c.Hidden)
 		r.demand.Experts = make([]int32, 0, c.Experts)
+		r.demand.Counts = make([]int32, 0, c.Experts)
 	}
 	return r, nil
 }
 
-// bytes is the scratch memory held.
+// start gives the runner its model and its workers, which end when the pool is
+// closed.
+func (r *runner) start(m *Model) {
+	r.model = m
+	r.pool = kernels.NewPool(m.options.Threads)
+	r.products = kernels.NewProducts(r.pool)
+	r.stream = m.experts.Stream()
+}
+
+// bytes is the scratch memory held, without that of the pool.
 func (r *runner) bytes() int64 {
-	n := r.pool.Bytes()
+	n := 0
 	for _, f := range [][]float32{r.angles, r.x, r.y, r.k, r.v, r.scores, r.gate, r.up, r.down, r.denseGate, r.denseUp, r.logits,
 		r.routing.logits, r.latent.full, r.latent.raw, r.latent.pairs} {
 		n += 4 * cap(f)

@@ -22,7 +22,7 @@ type Session struct {
 func (m *Model) NewSession() (*Session, error) {
 	blocks := (m.options.Context + kvBlockTokens - 1) / kvBlockTokens
 	s := &Session{model: m, tokens: make([]int32, 0, m.options.Context), logits: make([]float32, m.config.Vocab)}
-	s.kv = kvCache{layout: &m.kv, blocks: make([]mmap.MMap, 0, blocks)}
+	s.kv = kvCache{layout: &m.kv, admit: m.options.Admit, blocks: make([]mmap.MMap, 0, blocks)}
 	return s, nil
 }
 

@@ -20,7 +20,8 @@ type weights struct {
 	ropeFactor []float32      // [rope dims / 2], nil for none
 	layers     []layer
 
-	experts [][]expert.Weights // [layer][expert], nil for dense layers
+	table   *expert.Table
+	experts [][]expert.Weights // [layer][expert], nil for dense layers and where a store has them
 
 	forms       forms
 	denseBytes  int64
@@ -74,8 +75,8 @@ type forms struct {
 
 type formSet []kernels.Form
 
-func (s *formSet) add(m *kernels.Matrix) {
-	f, _ := kernels.FormOf(m.Type)
+func (s *formSet) add(t ggml.Type) {
+	f, _ := kernels.FormOf(t)
 	for _, have := range *s {
 		if have == f {
 			return
@@ -87,10 +88,12 @@ func (s *formSet) add(m *kernels.Matrix) {
 // binder finds tensors by name, checks them against the shape the
 // hyperparameters ask for, and keeps the first error.
 type binder struct {
-	im  *gguf.Image
-	c   *Config
-	w   *weights
-	err error
+	f *gguf.File
+	// data is the bytes of a tensor; nil binds shapes alone.
+	data func(*gguf.Tensor) []byte
+	c    *Config
+	w    *weights
+	err  error
 }
 
 func (b *binder) fail(format string, args ...any) {
@@ -101,7 +104,7 @@ func (b *binder) fail(format string, args ...any) {
 
 // tensor finds a tensor of exactly dims (row length first).
 func (b *binder) tensor(name string, dims ...int) *gguf.Tensor {
-	t, ok := b.im.Tensor(name)
+	t, ok := b.f.Tensor(name)
 	if !ok {
 		b.fail("tensor %q is missing, want one of %v", name, dims)
 		return nil
@@ -128,7 +131,10 @@ func (b *binder) matrix(use *formSet, name string, rows, cols int) kernels.Matri
 		return kernels.Matrix{}
 	}
 	b.w.denseBytes += t.Size
-	return b.view(use, t, rows, cols, b.im.Data(t))
+	if b.data == nil {
+		return b.shape(use, t, rows, cols)
+	}
+	return b.view(use, t, rows, cols, b.data(t))
 }
 
 func (b *binder) view(use *formSet, t *gguf.Tensor, rows, cols int, data []byte) kernels.Matrix {
@@ -137,8 +143,17 @@ func (b *binder) view(use *formSet, t *gguf.Tensor, rows, cols int, data []byte)
 		b.fail("tensor %q: %w", t.Name, err)
 		return kernels.Matrix{}
 	}
-	use.add(&m)
+	use.add(m.Type)
 	return m
+}
+
+// shape is a view without data.
+func (b *binder) shape(use *formSet, t *gguf.Tensor, rows, cols int) kernels.Matrix {
+	if _, ok := kernels.FormOf(t.Type); !ok {
+		b.fail("tensor %q: no kernel for %v (there are kernels for %v)", t.Name, t.Type, kernels.Supported())
+	}
+	use.add(t.Type)
+	return kernels.Matrix{Type: t.Type, Rows: rows, Cols: cols}
 }
 
 // stack is a tensor of count matrices of rows × cols, one after another.
@@ -147,9 +162,16 @@ func (b *binder) stack(use *formSet, name string, count, rows, cols int) []kerne
 	if t == nil {
 		return make([]kernels.Matrix, count)
 	}
-	data := b.im.Data(t)
-	size := len(data) / count
-	ms := make([]kernels.Matrix, count)
+	b.w.denseBytes += t.Size
+	if b.data == nil {
+		return slices.Repeat([]kernels.Matrix{b.shape(use, t, rows, cols)}, count)
+	}
+	return b.cut(use, t, b.data(t), make([]kernels.Matrix, count), rows, cols)
+}
+
+// cut makes ms views of data, one after another.
+func (b *binder) cut(use *formSet, t *gguf.Tensor, data []byte, ms []kernels.Matrix, rows, cols int) []kernels.Matrix {
+	size := len(data) / len(ms)
 	for i := range ms {
 		ms[i] = b.view(use, t, rows, cols, data[i*size:(i+1)*size])
 	}
@@ -157,13 +179,13 @@ func (b *binder) stack(use *formSet, name string, count, rows, cols int) []kerne
 }
 
 func (b *binder) has(name string) bool {
-	_, ok := b.im.Tensor(name)
+	_, ok := b.f.Tensor(name)
 	return ok
 }
 
 // vector is a float tensor copied to memory; its length is one of lengths.
 func (b *binder) vector(name string, lengths ...int) []float32 {
-	t, ok := b.im.Tensor(name)
+	t, ok := b.f.Tensor(name)
 	if !ok {
 		b.fail("tensor %q is missing, want %v values", name, lengths)
 		return nil
@@ -177,9 +199,11 @@ func (b *binder) vector(name string, lengths ...int) []float32 {
 		b.fail("tensor %q: found %d values of %v, want %v of F32, F16 or BF16", name, n, t.Type, lengths)
 		return nil
 	}
-	v := make([]float32, n)
-	kernels.Dequantize(v, t.Type, b.im.Data(t))
 	b.w.denseBytes += int64(n) * 4
+	v := make([]float32, n)
+	if b.data != nil {
+		kernels.Dequantize(v, t.Type, b.data(t))
+	}
 	return v
 }
 
@@ -190,11 +214,13 @@ func (b *binder) optional(name string, lengths ...int) []float32 {
 	return b.vector(name, lengths...)
 }
 
-// bind finds all tensors of the model.
-func bind(im *gguf.Image, c *Config, arch *architecture) (*weights, error) {
-	b := &binder{im: im, c: c, w: &weights{}}
+// bind finds all tensors of the model. Without data it checks names and shapes
+// and counts bytes; the matrices have no bytes then, and vectors are zero.
+// resident is whether the experts' own matrices are in data as well.
+func bind(f *gguf.File, data func(*gguf.Tensor) []byte, resident bool, c *Config, arch *architecture) (*weights, error) {
+	b := &binder{f: f, data: data, c: c, w: &weights{}}
 	w := b.w
-	if t, ok := im.Tensor("token_embd.weight"); ok && len(t.Dims) > 1 {
+	if t, ok := f.Tensor("token_embd.weight"); ok && len(t.Dims) > 1 {
 		c.Vocab = t.Dims[1]
 	}
 	w.embedding = b.matrix(new(formSet), "token_embd.weight", c.Vocab, c.Hidden)
@@ -203,7 +229,7 @@ func bind(im *gguf.Image, c *Config, arch *architecture) (*weights, error) {
 		w.output = b.matrix(&w.forms.hidden, "output.weight", c.Vocab, c.Hidden)
 	} else {
 		w.output = w.embedding
-		w.forms.hidden.add(&w.output)
+		w.forms.hidden.add(w.output.Type)
 	}
 	w.ropeFactor = b.optional("rope_freqs.weight", c.RopeDims/2)
 	w.layers = make([]layer, c.Layers)
@@ -218,8 +244,11 @@ func bind(im *gguf.Image, c *Config, arch *architecture) (*weights, error) {
 		if i < c.LeadDense {
 			l.dense = b.feedForward(&w.forms.dense, p+"ffn_%s.weight", c.FF)
 		} else {
-			b.bindExperts(l, p)
+			b.bindRouter(l, p)
 		}
+	}
+	if b.err == nil {
+		b.bindExperts(resident)
 	}
 	return w, b.err
 }
@@ -258,7 +287,8 @@ func (b *binder) feedForward(use *formSet, names string, width int) expert.Weigh
 	}
 }
 
-func (b *binder) bindExperts(l *layer, p string) {
+// bindRouter binds what a layer of experts has beside their matrices.
+func (b *binder) bindRouter(l *layer, p string) {
 	c, w := b.c, b.w
 	if b.has(p + "ffn_gate.0.weight") {
 		b.fail("tensor %q: one tensor per expert is an old layout; convert the model again with a current converter", p+"ffn_gate.0.weight")
@@ -267,18 +297,9 @@ func (b *binder) bindExperts(l *layer, p string) {
 	l.router = b.matrix(&w.forms.hidden, p+"ffn_gate_inp.weight", c.Experts, c.Hidden)
 	l.routerBias = b.optional(p+"ffn_gate_inp.bias", c.Experts)
 	l.selectBias = b.optional(p+"exp_probs_b.bias", c.Experts)
-	gate := b.stack(&w.forms.hidden, p+"ffn_gate_exps.weight", c.Experts, c.ExpertFF, c.Hidden)
-	up := b.stack(&w.forms.hidden, p+"ffn_up_exps.weight", c.Experts, c.ExpertFF, c.Hidden)
-	down := b.stack(&w.forms.expert, p+"ffn_down_exps.weight", c.Experts, c.Hidden, c.ExpertFF)
 	l.gateBias = b.optional(p+"ffn_gate_exps.bias", c.Experts*c.ExpertFF)
 	l.upBias = b.optional(p+"ffn_up_exps.bias", c.Experts*c.ExpertFF)
 	l.downBias = b.optional(p+"ffn_down_exps.bias", c.Experts*c.Hidden)
-	all := make([]expert.Weights, c.Experts)
-	for i := range all {
-		all[i] = expert.Weights{Gate: gate[i], Up: up[i], Down: down[i]}
-		w.expertBytes += int64(len(gate[i].Data) + len(up[i].Data) + len(down[i].Data))
-	}
-	w.experts[l.index] = all
 	if c.SharedFF == 0 {
 		return
 	}
@@ -286,4 +307,45 @@ func (b *binder) bindExperts(l *layer, p string) {
 	if name := p + "ffn_gate_inp_shexp.weight"; b.has(name) {
 		l.sharedGate = b.matrix(&w.forms.hidden, name, 1, c.Hidden)
 	}
+}
+
+// bindExperts finds where the experts lie, and where they are in memory makes
+// views of them.
+func (b *binder) bindExperts(resident bool) {
+	w := b.w
+	var err error
+	if w.table, err = ExpertTable(b.f, b.c); err != nil {
+		b.fail("%w", err)
+		return
+	}
+	for i := range w.table.Layers {
+		l := &w.table.Layers[i]
+		if l.Experts == 0 {
+			continue
+		}
+		w.forms.hidden.add(l.Gate.Type)
+		w.forms.hidden.add(l.Up.Type)
+		w.forms.expert.add(l.Down.Type)
+		w.expertBytes += int64(l.Experts) * l.Bytes()
+		if resident && b.data != nil {
+			w.experts[i] = b.residentExperts(i, l)
+		}
+	}
+}
+
+func (b *binder) residentExperts(i int, l *expert.Layer) []expert.Weights {
+	if l.Bundles.Group > 0 {
+		b.fail("layer %d: its experts are packed in bundles, which want a store to read them", i)
+		return nil
+	}
+	matrices := func(name string, s *expert.Stack) []kernels.Matrix {
+		t, _ := b.f.Tensor(fmt.Sprintf("blk.%d.ffn_%s_exps.weight", i, name)) // the table has seen it
+		return b.cut(new(formSet), t, b.data(t), make([]kernels.Matrix, l.Experts), s.Rows, s.Cols)
+	}
+	gate, up, down := matrices("gate", &l.Gate), matrices("up", &l.Up), matrices("down", &l.Down)
+	all := make([]expert.Weights, l.Experts)
+	for e := range all {
+		all[e] = expert.Weights{Gate: gate[e], Up: up[e], Down: down[e]}
+	}
+	return all
 }

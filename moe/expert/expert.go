@@ -30,6 +30,8 @@ type Demand struct {
 	Layer int
 	// Experts are the different experts chosen, in ascending order.
 	Experts []int32
+	// Counts says how many of the batch's tokens chose each of Experts.
+	Counts []int32
 	// Hidden are the normalised hidden states that the router saw, one row of
 	// the model's hidden size per token, for predictors of later layers.
 	Hidden []float32

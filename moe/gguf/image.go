@@ -8,13 +8,29 @@ import (
 	"github.com/edsrzf/mmap-go"
 )
 
-// Image is a GGUF whose bytes are addressable: a mapped file or a slice. It may
-// be shared between goroutines; Close must come after all other use.
+// Image is a GGUF whose tensors' bytes are addressable: a mapped file, a slice,
+// or memory that somebody else has read them into. It may be shared between
+// goroutines; Close must come after all other use.
 type Image struct {
 	*File
 	path   string
-	data   []byte
-	mapped mmap.MMap // nil where data is a slice
+	size   int64
+	data   func(*Tensor) []byte
+	mapped mmap.MMap // nil where nothing is mapped
+}
+
+// NewImage makes an Image of a header and of tensors that the caller has read
+// from the file at path, size bytes long. data gives the bytes of one tensor,
+// exactly its size; it may panic for a tensor that nobody asks for.
+func NewImage(head *File, path string, size int64, data func(*Tensor) []byte) *Image {
+	return &Image{File: head, path: path, size: size, data: data}
+}
+
+func slice(b []byte) func(*Tensor) []byte {
+	return func(t *Tensor) []byte {
+		end := t.Offset + t.Size
+		return b[t.Offset:end:end]
+	}
 }
 
 // Open maps the file at path, read-only. Only the header is read; pages of
@@ -45,7 +61,7 @@ func Open(path string) (*Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: map: %w", path, err)
 	}
-	return &Image{File: head, path: path, data: m, mapped: m}, nil
+	return &Image{File: head, path: path, size: info.Size(), data: slice(m), mapped: m}, nil
 }
 
 // FromBytes makes an Image of a GGUF in memory, such as an embedded one. It
@@ -55,26 +71,23 @@ func FromBytes(b []byte) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Image{File: head, data: b}, nil
+	return &Image{File: head, size: int64(len(b)), data: slice(b)}, nil
 }
 
 // Data is the bytes of t, which must be a tensor of this image: exactly t.Size,
 // read-only, valid until Close.
-func (im *Image) Data(t *Tensor) []byte {
-	end := t.Offset + t.Size
-	return im.data[t.Offset:end:end]
-}
+func (im *Image) Data(t *Tensor) []byte { return im.data(t) }
 
 // Size is the size of the whole file in bytes.
-func (im *Image) Size() int64 { return int64(len(im.data)) }
+func (im *Image) Size() int64 { return im.size }
 
-// Path is the path given to Open, or "" after FromBytes.
+// Path is the path of the file, or "" after FromBytes.
 func (im *Image) Path() string { return im.path }
 
-// Close unmaps the file. After it Data panics, and slices that Data returned
+// Close unmaps the file, if it is mapped. After it Data panics, and slices that Data returned
 // must not be touched; the metadata stays valid. Closing twice is allowed.
 func (im *Image) Close() error {
-	im.data = nil
+	im.data = func(*Tensor) []byte { panic("gguf: data of a closed image") }
 	if im.mapped == nil {
 		return nil
 	}

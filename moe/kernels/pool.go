@@ -67,8 +67,8 @@ func NewPool(threads int) *Pool {
 // Threads is the number of workers, the caller included.
 func (p *Pool) Threads() int { return p.threads }
 
-// Bytes is the memory that the pool holds for its workers.
-func (p *Pool) Bytes() int { return p.threads * maxPanels }
+// PoolBytes is the memory that a pool holds for that many workers.
+func PoolBytes(threads int) int { return threads * maxPanels }
 
 // Close ends the workers and waits for them. No Run may be under way.
 func (p *Pool) Close() {
