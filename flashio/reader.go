@@ -1,0 +1,321 @@
+package flashio
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// Errors of requests and of Check, to be asked for with errors.Is.
+var (
+	ErrClosed  = errors.New("reader is closed")
+	ErrChanged = errors.New("file has changed since it was opened")
+)
+
+// A ReadError is a read that failed twice, or found the file too short.
+type ReadError struct {
+	Name   string // of the file
+	Offset int64
+	Length int64 // bytes that had to come
+	Err    error
+}
+
+func (e *ReadError) Error() string {
+	return fmt.Sprintf("read %d bytes at %d of %s: %v", e.Length, e.Offset, e.Name, e.Err)
+}
+
+func (e *ReadError) Unwrap() error { return e.Err }
+
+// A Source is the file under a Reader. It must be safe for concurrent use.
+type Source interface {
+	// ReadVec fills bufs, one after the other, with the file's bytes from off
+	// on, and returns how many came. It blocks. Buffers and off are aligned.
+	// Fewer bytes without an error mean that the file has ended, or that
+	// the rest should be asked for again.
+	ReadVec(bufs [][]byte, off int64) (int, error)
+	// Check returns an error that is ErrChanged where the file is no longer
+	// what was opened.
+	Check() error
+	// Close is called once, when no read is under way.
+	Close() error
+}
+
+// A Reader reads parts of one file, several at once: demands before prefetches,
+// neighbours together, long parts in pieces. A read that fails is tried once
+// more. Its methods are safe for concurrent use and none but Close and Check
+// blocks.
+type Reader struct {
+	src  Source
+	info Info
+
+	mu     sync.Mutex
+	work   sync.Cond // something was queued, or the end has come
+	queues [priorities]queue
+	closed bool
+	active int // reads under way
+	since  time.Time
+	stats  Stats
+
+	workers sync.WaitGroup
+	closing sync.Once
+	end     error // of closing
+}
+
+// NewReader reads from src, which it closes in the end. The name is for errors.
+func NewReader(src Source, name string, size int64, o Options) *Reader {
+	o = o.withDefaults()
+	r := &Reader{src: src, info: Info{
+		Name: name, Size: size, Backend: o.Backend, InFlight: o.InFlight, MaxRead: o.MaxRead,
+	}}
+	r.work.L = &r.mu
+	r.workers.Add(o.InFlight)
+	for range o.InFlight {
+		go r.serve() // ends when Close was called and the queues are empty
+	}
+	return r
+}
+
+// Info tells what was opened and how it is read.
+func (r *Reader) Info() Info { return r.info }
+
+// Submit queues q. After Close it fails, also by way of Done.
+func (r *Reader) Submit(q *Request) {
+	q.check()
+	now := time.Now()
+	r.mu.Lock()
+	if q.busy {
+		r.mu.Unlock()
+		panic("flashio: a request was submitted while it was under way")
+	}
+	q.Bytes, q.Queued, q.Reading = 0, 0, 0
+	q.part, q.at, q.pending, q.err = 0, 0, 0, nil
+	q.submitted, q.begun = now, time.Time{}
+	if r.closed {
+		r.mu.Unlock()
+		go q.Done(q, ErrClosed) // ends with Done; the caller may hold a lock that Done takes
+		return
+	}
+	q.busy = true
+	r.queues[q.Priority].push(q)
+	r.mu.Unlock()
+	r.work.Signal()
+}
+
+// Raise turns a prefetch into a demand, behind those that are queued. What has
+// been started of it, or all of it, is not affected.
+func (r *Reader) Raise(q *Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !q.busy || q.list != &r.queues[Prefetch] {
+		return
+	}
+	q.remove()
+	r.queues[Demand].push(q)
+	r.stats.Raised++
+}
+
+// Cancel takes q out of the queue and reports true where no read of it has
+// begun. Else Done is called, or was.
+func (r *Reader) Cancel(q *Request) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !q.busy || q.list == nil || !q.begun.IsZero() {
+		return false
+	}
+	q.remove()
+	q.busy = false
+	r.stats.Canceled++
+	return true
+}
+
+// Stats returns the counts so far.
+func (r *Reader) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.stats
+	if r.active > 0 {
+		s.Busy += time.Since(r.since)
+	}
+	return s
+}
+
+// Check returns an error that is ErrChanged where the file was modified,
+// truncated or replaced since it was opened.
+func (r *Reader) Check() error { return r.src.Check() }
+
+// Close fails what is queued with ErrClosed, waits for what is being read, and
+// for every Done, and closes the file. It must not be called from a Done.
+func (r *Reader) Close() error {
+	r.closing.Do(func() {
+		r.mu.Lock()
+		r.closed = true
+		r.mu.Unlock()
+		r.work.Broadcast()
+		r.workers.Wait()
+		r.end = r.src.Close()
+	})
+	return r.end
+}
+
+// serve reads what is queued until Close.
+func (r *Reader) serve() {
+	defer r.workers.Done()
+	rd := newRead()
+	for r.next(rd) {
+		if len(rd.pieces) > 0 {
+			n, err := r.src.ReadVec(rd.bufs, rd.off)
+			r.settle(rd, n, err)
+		}
+		for i, q := range rd.done {
+			q.Done(q, rd.err[i])
+		}
+	}
+}
+
+// next waits for something to read and takes it, or, once the reader is
+// closed, for something to fail. It returns false when nothing will come.
+func (r *Reader) next(rd *read) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		for i := range r.queues {
+			l := &r.queues[i]
+			switch {
+			case l.first == nil:
+			case r.closed:
+				rd.reset()
+				r.drop(rd, l.first)
+				return true
+			case rd.take(l, r.info.MaxRead):
+				r.begin(rd)
+				return true
+			}
+		}
+		if r.closed {
+			return false
+		}
+		r.work.Wait()
+	}
+}
+
+// drop fails q, or what has not been started of it. The caller holds mu.
+func (r *Reader) drop(rd *read, q *Request) {
+	q.remove()
+	if q.err == nil {
+		q.err = ErrClosed
+	}
+	r.conclude(rd, q, time.Now())
+}
+
+// begin accounts for a read that starts now. The caller holds mu.
+func (r *Reader) begin(rd *read) {
+	rd.begun = time.Now()
+	if r.active == 0 {
+		r.since = rd.begun
+	}
+	r.active++
+	r.stats.Reads++
+	r.stats.Merged += int64(len(rd.pieces) - 1)
+	for i := range rd.pieces {
+		q := rd.pieces[i].q
+		if q.begun.IsZero() {
+			q.begun = rd.begun
+			r.stats.Queue.add(q.begun.Sub(q.submitted))
+		}
+	}
+	if r.queues[Demand].first != nil || r.queues[Prefetch].first != nil {
+		r.work.Signal() // wakes the next worker, which wakes the one after it
+	}
+}
+
+// settle gives the n bytes that came to the pieces of rd, tries once more for
+// those that miss some, and gathers the requests that have ended with them.
+func (r *Reader) settle(rd *read, n int, err error) {
+	if err != nil {
+		n = 0
+	}
+	var retries int64
+	off := rd.off
+	for i := range rd.pieces {
+		p := &rd.pieces[i]
+		p.got = min(n, len(p.buf))
+		n -= p.got
+		if p.got < p.need {
+			retries += r.again(rd, p, off, err)
+		}
+		off += int64(len(p.buf))
+	}
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stats.Retries += retries
+	r.stats.Read.add(now.Sub(rd.begun))
+	if r.active--; r.active == 0 {
+		r.stats.Busy += now.Sub(r.since)
+	}
+	for i := range rd.pieces {
+		p := &rd.pieces[i]
+		r.stats.Bytes += int64(p.got)
+		p.q.Bytes += int64(p.got)
+		p.q.pending--
+		if p.err != nil && p.q.err == nil {
+			p.q.err = p.err
+			if p.q.list != nil {
+				p.q.remove() // the rest is of no use
+			}
+		}
+		r.conclude(rd, p.q, now)
+	}
+}
+
+// again reads what p misses once more, and goes on as long as more comes. It
+// returns the number of attempts. A merged read is tried again piece by piece,
+// so that a bad spot fails none but those who want it.
+func (r *Reader) again(rd *read, p *piece, off int64, cause error) (attempts int64) {
+	for {
+		from := p.got &^ (Alignment - 1)
+		rd.again[0] = p.buf[from:]
+		n, err := r.src.ReadVec(rd.again[:], off+int64(from))
+		attempts++
+		if err != nil {
+			cause, n = err, 0
+		}
+		before := p.got
+		p.got = max(p.got, from+n)
+		if p.got >= p.need {
+			return attempts
+		}
+		if p.got&^(Alignment-1) == before&^(Alignment-1) {
+			break
+		}
+	}
+	if cause == nil {
+		cause = io.ErrUnexpectedEOF
+		if err := r.src.Check(); err != nil {
+			cause = fmt.Errorf("%w: %w", cause, err)
+		}
+	}
+	p.err = &ReadError{Name: r.info.Name, Offset: off, Length: int64(p.need), Err: cause}
+	return attempts
+}
+
+// conclude puts q among those of rd that have ended, if it has. The caller
+// holds mu.
+func (r *Reader) conclude(rd *read, q *Request, now time.Time) {
+	if q.pending > 0 || q.list != nil || !q.busy {
+		return
+	}
+	q.busy = false
+	q.Queued = now.Sub(q.submitted)
+	if !q.begun.IsZero() {
+		q.Queued, q.Reading = q.begun.Sub(q.submitted), now.Sub(q.begun)
+	}
+	r.stats.Requests++
+	if q.err != nil {
+		r.stats.Failed++
+	}
+	rd.done = append(rd.done, q)
+	rd.err = append(rd.err, q.err)
+}
