@@ -24,7 +24,7 @@ func arrows() map[string][]string {
 		"cli/moed": {"cli"},
 		"cli":      {"daemon"},
 		"daemon": append([]string{"moe", "moe/sample", "moe/stories",
-			"offload", "predictor", "placement"}, moe...),
+			"offload", "offload/policy", "offload/budget", "flashio", "flashio/bundle", "predictor", "placement"}, moe...),
 
 		"moe":            moe,
 		"moe/moetest":    {"moe/ggml", "moe/gguf"},
@@ -38,10 +38,13 @@ func arrows() map[string][]string {
 		"moe/sample":     nil,
 		"moe/stories":    nil,
 
-		"offload":   {"flashio", "predictor", "moe/expert"},
-		"predictor": {"moe/expert", "moe/kernels"},
-		"placement": nil,
-		"flashio":   nil,
+		"offload":        {"flashio", "flashio/bundle", "offload/policy", "moe/expert", "moe/kernels", "moe/ggml"},
+		"offload/policy": nil,
+		"offload/budget": nil,
+		"predictor":      {"moe/expert", "moe/kernels"},
+		"placement":      nil,
+		"flashio":        nil,
+		"flashio/bundle": {"moe/ggml"},
 	}
 }
 

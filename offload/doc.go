@@ -1,8 +1,7 @@
-// Package offload will keep the experts of a model in a bounded part of RAM and
-// fetch the others from flash when a layer wants them. It is not written yet;
-// this is its design. To the forward pass it is one more source of experts,
-// beside the one that has them all resident: the same demands, the same leases,
-// the same bits.
+// Package offload keeps the experts of a model in a bounded part of RAM and
+// fetches the others from flash when a layer wants them. To the forward pass it
+// is one more source of experts, beside the one that has them all resident: the
+// same demands, the same leases, the same bits.
 //
 // # What
 //
@@ -12,40 +11,45 @@
 // handed out first, misses as they arrive, and the caller sums the outputs in
 // the order of the router's slots, so that timing never changes a result.
 //
+// One layer's arithmetic is shorter than one expert's read, so reading has to
+// begin layers ahead: a Predictor names what later layers are likely to want,
+// and that is read behind all that is wanted now, into slots whose experts are
+// expected later still. When the real demand comes, what it does not want is
+// withdrawn if its read has not begun.
+//
 // # Nouns
 //
 // The Store serves demands (package moe/expert defines Demand, Lease and
-// Stream). Its slots lie in one arena of flashio, each as large as the largest
-// expert. A slot is free, being read, held, or leased; a lease pins it. One
-// read per expert runs however many wait for it. The Policy names the victim
-// among the slots that are held: a pure function of a snapshot, so that policies
-// are replayed offline against recorded traces and compared with Belady's.
+// Stream). Its slots lie in arenas of flashio, one for each size of expert. A
+// slot is gone (beyond the budget, its pages given back), free, being read,
+// held, or failed. Pins keep it: loans, waits, guesses and the read itself. One
+// read per expert runs however many wait for it. Package offload/policy names
+// the victim among the held slots without pins, and package offload/budget
+// says how much memory there is.
 //
-// The Budget is one number that covers dense weights, experts, key-value cache,
-// scratch, the Go heap and the pages that reading causes. By default it is what
-// the control groups above the process and the machine's available memory
-// leave, less a reserve. It can be changed while a text is being made, both
-// ways; growth of the key-value cache is admitted against it, and pressure
-// reported by the kernel shrinks the cache in steps.
+// Dense holds the weights that every token needs, in anonymous memory: pages of
+// a mapping are the first that the kernel takes back when memory is short, and
+// a mapped file that is cut off kills the process.
 //
 // The token cycle is the number of bytes that one token wants in all layers.
 // When the cache is smaller, an order of recency evicts every expert just
-// before it comes round again and hits nothing at all. The Store must notice
-// and keep a part of the experts fixed instead.
+// before it comes round again and hits nothing at all. The policy knows the
+// cycle of layers and keeps a part of the experts instead.
 //
-// A prompt wants nearly all experts of a layer at once. Its tokens are grouped
-// by expert, so that each expert is read once per layer and chunk; above a
-// share that is measured, the layer is read from end to end in place of one
-// expert at a time, and the next layer's reading runs under this one's
-// arithmetic.
+// A prompt wants most experts of a layer at once. Its tokens are grouped by
+// expert, so that each expert is read once per layer and chunk, and the next
+// layers' reading runs under this one's arithmetic; above the share at which it
+// is quicker the predictor names the whole layer, which is then read from end to
+// end.
 //
 // # Caveats
 //
 // A lease is released exactly once; its weights must not be touched after that.
-// Under the build tag invariants a released slot is overwritten when it becomes
-// a victim, and a lease that is lost or released twice ends the process with
-// the place of its making. A demand that wants more experts than there are
-// slots still flows, since leases come as slots are released: a caller must
-// therefore release what it has used before it waits for more. A read that
-// fails twice fails the demand, by the expert's name; the Store lives on.
+// Under the build tag invariants a slot is overwritten when its expert is pushed
+// out, and a lease that is lost or released twice ends the process with the
+// place of its making. A demand that wants more experts than there are slots
+// still flows, since leases come as slots are released: a caller must therefore
+// release what it has used before it waits for more. A read that fails twice
+// fails the demand, by the expert's name; the Store lives on, and the next
+// demand tries again.
 package offload

@@ -50,7 +50,8 @@ type Lease struct {
 
 // Stream serves the demands of one forward pass after the other. It is used by
 // one goroutine. For each demand: one Want, then Next until it returns none,
-// each lease released before the next Want.
+// each lease released before the next Want. A demand that is left before that
+// keeps experts at hand for itself until the next Want, also one that fails.
 type Stream interface {
 	// Want begins a demand. It does not wait for experts. The demand and its
 	// slices stay as they are until the last Next.

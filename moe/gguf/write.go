@@ -124,12 +124,29 @@ func (w *Writer) WriteTo(out io.Writer) (int64, error) {
 	return counted.n, err
 }
 
-func (w *Writer) write(out io.Writer) error {
-	head := w.header()
+// Layout is the file that WriteTo makes, but for the data: the bytes before it,
+// where each tensor lies, and the size of the whole. It is for those who write
+// the data themselves, in pieces or from the middle on.
+func (w *Writer) Layout() (head []byte, tensors []Tensor, size int64, err error) {
+	head = w.header()
 	if len(head) > maxHeader {
-		return fmt.Errorf("header of %d bytes, at most %d are allowed", len(head), maxHeader)
+		return nil, nil, 0, fmt.Errorf("header of %d bytes, at most %d are allowed", len(head), maxHeader)
 	}
-	if _, err := out.Write(pad(head, w.align)); err != nil {
+	head = pad(head, w.align)
+	for i := range w.tensors {
+		t := w.tensors[i].Tensor
+		t.Offset += int64(len(head))
+		tensors = append(tensors, t)
+	}
+	return head, tensors, int64(len(head)) + alignUp(w.end, w.align), nil
+}
+
+func (w *Writer) write(out io.Writer) error {
+	head, _, _, err := w.Layout()
+	if err != nil {
+		return err
+	}
+	if _, err := out.Write(head); err != nil {
 		return err
 	}
 	for i := range w.tensors {

@@ -1,0 +1,5 @@
+//go:build !invariants
+
+package offload_test
+
+const invariants = false

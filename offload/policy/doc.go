@@ -1,0 +1,2 @@
+// Package policy estimates when an expert is wanted next.
+package policy

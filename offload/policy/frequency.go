@@ -1,0 +1,34 @@
+package policy
+
+// frequency is LFU: the expert that the fewest visits wanted goes first. It
+// never forgets, so that a change of subject hurts it for long.
+type frequency struct {
+	shape  Shape
+	visits []int64 // [layer]
+	cycles int64   // visits of the layer that has most
+	uses   []int64 // [layer*Experts+expert]: visits that wanted it
+}
+
+func newFrequency(s Shape) *frequency {
+	return &frequency{shape: s, visits: make([]int64, s.Layers), uses: make([]int64, s.Layers*s.Experts)}
+}
+
+func (f *frequency) Visit(layer int, experts, _ []int32, _ int) {
+	if !f.shape.holds(layer, 0) {
+		return
+	}
+	f.visits[layer]++
+	f.cycles = max(f.cycles, f.visits[layer])
+	for _, e := range experts {
+		if f.shape.holds(layer, int(e)) {
+			f.uses[layer*f.shape.Experts+int(e)]++
+		}
+	}
+}
+
+func (f *frequency) Distance(_, layer, expert int) float32 {
+	if !f.shape.holds(layer, expert) {
+		return never
+	}
+	return float32(f.shape.Layers) * float32(f.cycles) / max(0.5, float32(f.uses[layer*f.shape.Experts+expert]))
+}

@@ -1,0 +1,137 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Step is one visit of one layer by a batch of tokens.
+type Step struct {
+	Layer   int
+	Experts []int32 // all different, in the order in which they are touched
+	Counts  []int32 // tokens that chose each, nil: one each
+	Tokens  int     // of the batch
+	Decode  bool    // tallied under Decode, otherwise under Prefill
+}
+
+// Cache is the size and the rule of a replayed cache. With Slots it is the
+// store's: that many equal slots, a victim per miss among the experts that the
+// batch does not want. Without, it is that of published replays: bytes, and
+// eviction at the end of a batch down to the budget, never of an expert of that
+// batch, so that for a moment more is held. Neither bypasses: every miss is
+// kept for a while.
+type Cache struct {
+	Slots int
+	Bytes int64   // budget where Slots is 0
+	Size  []int64 // bytes of one expert, per layer
+
+	PerLayer bool // every layer has an equal share for itself
+	Ahead    int  // layer visits whose experts are known exactly, and never victims
+}
+
+// Tally counts what the steps of a phase wanted: each expert once per step.
+type Tally struct {
+	Wanted, Hits int
+	Missed       int64 // bytes
+}
+
+// Ratio is the share of hits, 0 where nothing was wanted.
+func (t Tally) Ratio() float64 {
+	if t.Wanted == 0 {
+		return 0
+	}
+	return float64(t.Hits) / float64(t.Wanted)
+}
+
+// Result is what a replay found.
+type Result struct {
+	Prefill, Decode Tally
+}
+
+// Replay serves the steps from a cache that starts empty and whose victims p
+// names; ties go to the least recently touched. p must be new.
+func Replay(steps []Step, s Shape, p Policy, c Cache) (Result, error) {
+	if err := check(steps, s, c); err != nil {
+		return Result{}, err
+	}
+	r := newReplayer(steps, s, c)
+	r.chooser = &byDistance{replayer: r, policy: p}
+	return r.run(), nil
+}
+
+// check refuses what would not fit the model's shape.
+func check(steps []Step, s Shape, c Cache) error {
+	if s.Layers <= 0 || s.Experts <= 0 || s.Layers > maxCells/s.Experts {
+		return fmt.Errorf("replay: found %d layers of %d experts, want 1 to %d experts in all", s.Layers, s.Experts, maxCells)
+	}
+	if len(c.Size) != s.Layers {
+		return fmt.Errorf("replay: found the expert sizes of %d layers, want %d", len(c.Size), s.Layers)
+	}
+	seen := make([]int, s.Experts) // step of the last sight, from 1
+	for i, step := range steps {
+		if step.Layer < 0 || step.Layer >= s.Layers {
+			return fmt.Errorf("replay: step %d: found layer %d of %d", i, step.Layer, s.Layers)
+		}
+		if step.Counts != nil && len(step.Counts) != len(step.Experts) {
+			return fmt.Errorf("replay: step %d: found %d counts of %d experts", i, len(step.Counts), len(step.Experts))
+		}
+		for _, e := range step.Experts {
+			if e < 0 || int(e) >= s.Experts {
+				return fmt.Errorf("replay: step %d: layer %d: found expert %d of %d", i, step.Layer, e, s.Experts)
+			}
+			if seen[e] == i+1 {
+				return fmt.Errorf("replay: step %d: layer %d: expert %d is named twice", i, step.Layer, e)
+			}
+			seen[e] = i + 1
+		}
+	}
+	return nil
+}
+
+// byDistance evicts what a Policy expects farthest.
+type byDistance struct {
+	*replayer
+	policy Policy
+	order  []int // of the step's experts, scratch
+	sorted []int32
+	counts []int32
+}
+
+func (b *byDistance) serve(i int) {
+	step := b.steps[i]
+	b.order, b.sorted, b.counts = b.order[:0], b.sorted[:0], b.counts[:0]
+	for j := range step.Experts {
+		b.order = append(b.order, j)
+	}
+	slices.SortFunc(b.order, func(x, y int) int { return cmp.Compare(step.Experts[x], step.Experts[y]) })
+	for _, j := range b.order {
+		b.sorted = append(b.sorted, step.Experts[j])
+		if step.Counts != nil {
+			b.counts = append(b.counts, step.Counts[j])
+		}
+	}
+	counts := b.counts
+	if step.Counts == nil {
+		counts = nil
+	}
+	b.policy.Visit(step.Layer, b.sorted, counts, step.Tokens)
+}
+
+func (b *byDistance) victim(i, at int) (int32, bool) {
+	victim, farthest := int32(-1), float32(-1)
+	now := b.steps[i].Layer
+	for _, cell := range b.pools[at].held {
+		if b.touched[cell] > b.batch {
+			continue
+		}
+		d := float32(0)
+		if !b.known[cell] {
+			d = b.policy.Distance(now, int(cell)/b.shape.Experts, int(cell)%b.shape.Experts)
+		}
+		if d > farthest || d == farthest && b.touched[cell] < b.touched[victim] {
+			victim, farthest = cell, d
+		}
+	}
+	return victim, victim >= 0
+}

@@ -1,0 +1,79 @@
+package offload
+
+import (
+	"slices"
+	"time"
+)
+
+// Stats counts what a Store has done since it was made. All counts only grow.
+type Stats struct {
+	Layers []LayerStats
+
+	Reads int64 // experts read
+	Bytes int64 // read from the file for them
+	Ahead int64 // of Bytes, those that nobody had asked for when their read ended
+
+	Guessed int64 // reads begun ahead of their layer
+	Useful  int64 // of them, those that the layer wanted
+	Wasted  int64 // of them, those that were pushed out without use
+
+	Failed int64         // reads that failed
+	Stall  time.Duration // time that Next has waited
+}
+
+// LayerStats counts the demands of one layer. What is wanted and neither a hit
+// nor late is a miss.
+type LayerStats struct {
+	Wanted int64 // experts wanted
+	Hits   int64 // of them, those held when they were wanted
+	Late   int64 // of them, those whose read was under way
+}
+
+// Total adds the layers up.
+func (s *Stats) Total() LayerStats {
+	var t LayerStats
+	for _, l := range s.Layers {
+		t.Wanted += l.Wanted
+		t.Hits += l.Hits
+		t.Late += l.Late
+	}
+	return t
+}
+
+// Sub is what was counted since an earlier Stats of the same store.
+func (s *Stats) Sub(earlier *Stats) Stats {
+	d := *s
+	d.Layers = slices.Clone(s.Layers)
+	for i := range d.Layers {
+		d.Layers[i].Wanted -= earlier.Layers[i].Wanted
+		d.Layers[i].Hits -= earlier.Layers[i].Hits
+		d.Layers[i].Late -= earlier.Layers[i].Late
+	}
+	d.Reads -= earlier.Reads
+	d.Bytes -= earlier.Bytes
+	d.Ahead -= earlier.Ahead
+	d.Guessed -= earlier.Guessed
+	d.Useful -= earlier.Useful
+	d.Wasted -= earlier.Wasted
+	d.Failed -= earlier.Failed
+	d.Stall -= earlier.Stall
+	return d
+}
+
+// Stats is a copy of the counts so far.
+func (s *Store) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.stats
+	c.Layers = slices.Clone(s.stats.Layers)
+	return c
+}
+
+// count notes a read that has ended.
+func (s *Store) count(rd *read) {
+	s.stats.Reads++
+	s.stats.Bytes += rd.Bytes
+	if rd.guess {
+		s.stats.Ahead += rd.Bytes
+	}
+}

@@ -1,0 +1,163 @@
+package offload
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"moed/flashio"
+	"moed/flashio/bundle"
+	"moed/moe/expert"
+	"moed/offload/policy"
+)
+
+// ErrClosed is returned by what comes after Close.
+var ErrClosed = errors.New("the store of experts is closed")
+
+// Predictor guesses what layers to come will want.
+type Predictor interface {
+	// Guess appends to dst the experts that layer is likely to want for the
+	// tokens of d, a demand of an earlier layer, and returns it. Experts may
+	// stand in it twice.
+	Guess(dst []int32, d *expert.Demand, layer int) []int32
+}
+
+// Options say how a Store is made. The zero value is right but for Bytes.
+type Options struct {
+	// Bytes is the memory for experts.
+	Bytes int64
+	// Policy names the choice of victims; "" is the recommended one.
+	Policy string
+	// Ahead is how many layers ahead the Predictor is asked; 0 is 2.
+	Ahead int
+	// Lock keeps the experts from being swapped out, where that is permitted.
+	Lock bool
+}
+
+const defaultAhead = 2
+
+// Store keeps experts in memory of a fixed size and reads the others from a
+// file. It may be shared between goroutines; each uses a Stream of its own.
+//
+// Ownership: slots belong to the Store. A slot is free, being read (it belongs
+// to the Reader then), or held. A held slot is on loan while pins is above
+// zero; only one without pins can become a victim.
+type Store struct {
+	reader  *flashio.Reader
+	layers  []layer
+	experts int // most of a layer: expert e of layer l has number l·experts + e
+	ahead   int
+
+	mu        sync.Mutex // guards all below
+	policy    policy.Policy
+	predictor Predictor
+	classes   []*class
+	where     []int32 // [number] its slot in its layer's class, or none
+	expected  [][]int32
+	idle      []*read   // not in use
+	underWay  int       // reads submitted and not done
+	quiet     sync.Cond // none is under way
+	bounces   *bounces  // nil where no layer is packed
+	streams   []*stream
+	loans     loans
+	held      int // experts held, in all classes
+	total     int // experts in the file
+	stats     Stats
+	closed    bool
+
+	guessing sync.Mutex // held while the predictor is asked
+	guesses  []int32
+}
+
+const none = -1
+
+// layer is what the store knows of one layer.
+type layer struct {
+	expert.Layer
+	class  *class // nil for a layer without experts
+	shape  shape
+	packed *bundle.Geometry // nil where the file is a stock one
+}
+
+// New makes an empty store of the experts in t, read with r. The caller keeps r
+// and closes it after the store.
+func New(t *expert.Table, r *flashio.Reader, o Options) (*Store, error) {
+	s := &Store{reader: r, ahead: o.Ahead, layers: make([]layer, len(t.Layers)), expected: make([][]int32, len(t.Layers))}
+	s.quiet.L = &s.mu
+	if s.ahead == 0 {
+		s.ahead = defaultAhead
+	}
+	for i := range t.Layers {
+		s.layers[i].Layer = t.Layers[i]
+		s.experts = max(s.experts, t.Layers[i].Experts)
+		s.total += t.Layers[i].Experts
+	}
+	if s.experts == 0 {
+		return nil, fmt.Errorf("the model has no routed experts")
+	}
+	var err error
+	if s.policy, err = policy.New(o.Policy, policy.Shape{Layers: len(s.layers), Experts: s.experts}); err != nil {
+		return nil, err
+	}
+	s.where = slices.Repeat([]int32{none}, len(s.layers)*s.experts)
+	s.stats.Layers = make([]LayerStats, len(s.layers))
+	err = s.makeClasses(o)
+	if err == nil {
+		err = s.makeBounces()
+	}
+	if err == nil {
+		err = s.resize(o.Bytes)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.unmap())
+	}
+	return s, nil
+}
+
+// Predict sets who guesses for prefetching; nil ends it.
+func (s *Store) Predict(p Predictor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.predictor = p
+}
+
+// Close waits for the reads under way and gives the memory back. All leases
+// must have been released: what they view is gone afterwards.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.loans.check()
+	for _, c := range s.classes {
+		for _, rd := range c.reading {
+			if rd != nil {
+				s.withdraw(rd)
+			}
+		}
+	}
+	for _, st := range s.streams {
+		st.signal()
+	}
+	for s.underWay > 0 {
+		s.quiet.Wait()
+	}
+	s.mu.Unlock()
+	return s.unmap()
+}
+
+func (s *Store) unmap() error {
+	var errs []error
+	for _, c := range s.classes {
+		if c.arena != nil {
+			errs = append(errs, c.arena.Close())
+		}
+	}
+	if s.bounces != nil {
+		errs = append(errs, s.bounces.arena.Close())
+	}
+	return errors.Join(errs...)
+}
