@@ -68,43 +68,85 @@ func newShape(l *expert.Layer) (shape, int64, error) {
 	return h, end, nil
 }
 
+// kind is what tells classes apart.
+type kind struct {
+	types [3]ggml.Type
+	slot  int64
+}
+
+// kindOf is that of a layer with experts.
+func kindOf(l *expert.Layer) (kind, shape, error) {
+	h, slot, err := newShape(l)
+	return kind{[3]ggml.Type{l.Gate.Type, l.Up.Type, l.Down.Type}, slot}, h, err
+}
+
+// Least is the smallest Options.Bytes for a model: room for one expert of each
+// size.
+func Least(t *expert.Table) int64 {
+	seen, n := map[kind]bool{}, int64(0)
+	for i := range t.Layers {
+		if t.Layers[i].Experts == 0 {
+			continue
+		}
+		if k, _, err := kindOf(&t.Layers[i]); err == nil && !seen[k] {
+			seen[k] = true
+			n += k.slot
+		}
+	}
+	return n
+}
+
+// SlotBytes is the Options.Bytes with which all experts of a model fit.
+func SlotBytes(t *expert.Table) int64 {
+	n := int64(0)
+	for i := range t.Layers {
+		if l := &t.Layers[i]; l.Experts > 0 {
+			if k, _, err := kindOf(l); err == nil {
+				n += k.slot * int64(l.Experts)
+			}
+		}
+	}
+	return n
+}
+
 // makeClasses sorts layers by what an expert of theirs is, and reserves
 // addresses for all their experts: only touched pages cost memory.
 func (s *Store) makeClasses(o Options) error {
-	type kind struct {
-		types [3]ggml.Type
-		slot  int64
-	}
 	found := map[kind]*class{}
 	for i := range s.layers {
 		l := &s.layers[i]
 		if l.Experts == 0 {
 			continue
 		}
-		var slot int64
+		var k kind
 		var err error
-		if l.shape, slot, err = newShape(&l.Layer); err != nil {
+		if k, l.shape, err = kindOf(&l.Layer); err != nil {
 			return fmt.Errorf("layer %d: %w", i, err)
 		}
-		k := kind{[3]ggml.Type{l.Gate.Type, l.Up.Type, l.Down.Type}, slot}
 		if found[k] == nil {
-			found[k] = &class{slot: slot}
+			found[k] = &class{slot: k.slot}
 			s.classes = append(s.classes, found[k])
 		}
 		l.class = found[k]
 		l.class.experts += int64(l.Experts)
 	}
 	for _, c := range s.classes {
-		var err error
-		if c.arena, err = flashio.NewArena(c.slot*c.experts, flashio.ArenaOptions{Lock: o.Lock}); err != nil {
+		if err := c.reserve(o.Lock); err != nil {
 			return err
 		}
-		n := int(c.experts)
-		c.number, c.pins, c.state = make([]int32, n), make([]int32, n), make([]state, n)
-		c.failure, c.reading, c.guessed = make([]error, n), make([]*read, n), make([]bool, n)
-		for i := range n {
-			c.number[i], c.pins[i] = none, 1
-		}
+	}
+	return nil
+}
+
+func (c *class) reserve(lock bool) (err error) {
+	if c.arena, err = flashio.NewArena(c.slot*c.experts, flashio.ArenaOptions{Lock: lock}); err != nil {
+		return err
+	}
+	n := int(c.experts)
+	c.number, c.pins, c.state = make([]int32, n), make([]int32, n), make([]state, n)
+	c.failure, c.reading, c.guessed = make([]error, n), make([]*read, n), make([]bool, n)
+	for i := range n {
+		c.number[i], c.pins[i] = none, 1
 	}
 	return nil
 }

@@ -96,10 +96,14 @@ type byDistance struct {
 	order  []int // of the step's experts, scratch
 	sorted []int32
 	counts []int32
+
+	candidates []candidate
+	listed     bool // candidates are the step's
 }
 
 func (b *byDistance) serve(i int) {
 	step := b.steps[i]
+	b.listed = false
 	b.order, b.sorted, b.counts = b.order[:0], b.sorted[:0], b.counts[:0]
 	for j := range step.Experts {
 		b.order = append(b.order, j)
@@ -119,19 +123,45 @@ func (b *byDistance) serve(i int) {
 }
 
 func (b *byDistance) victim(i, at int) (int32, bool) {
-	victim, farthest := int32(-1), float32(-1)
-	now := b.steps[i].Layer
+	if !b.listed {
+		b.list(b.steps[i].Layer, at)
+	}
+	best := -1
+	for j, c := range b.candidates {
+		if best < 0 || c.distance > b.candidates[best].distance ||
+			c.distance == b.candidates[best].distance && b.touched[c.cell] < b.touched[b.candidates[best].cell] {
+			best = j
+		}
+	}
+	if best < 0 {
+		return -1, false
+	}
+	victim := b.candidates[best].cell
+	last := len(b.candidates) - 1
+	b.candidates[best] = b.candidates[last]
+	b.candidates = b.candidates[:last]
+	return victim, true
+}
+
+// list sets the candidates to what may be evicted in this step. Distances do not
+// change within it.
+func (b *byDistance) list(now, at int) {
+	b.listed = true
+	b.candidates = b.candidates[:0]
 	for _, cell := range b.pools[at].held {
 		if b.touched[cell] > b.batch {
 			continue
 		}
 		d := float32(0)
 		if !b.known[cell] {
-			d = b.policy.Distance(now, int(cell)/b.shape.Experts, int(cell)%b.shape.Experts)
+			d = b.policy.Distance(now, int(b.keys[cell].Layer), int(b.keys[cell].Expert))
 		}
-		if d > farthest || d == farthest && b.touched[cell] < b.touched[victim] {
-			victim, farthest = cell, d
-		}
+		b.candidates = append(b.candidates, candidate{distance: d, cell: cell})
 	}
-	return victim, victim >= 0
+}
+
+// candidate is an expert that may be evicted.
+type candidate struct {
+	distance float32
+	cell     int32
 }

@@ -9,6 +9,7 @@ type replayer struct {
 	chooser chooser
 
 	pools   []pool  // one, or one per layer
+	keys    []Key   // [cell]
 	place   []int32 // [cell]: index in its pool's held, -1 if not held
 	touched []int64 // [cell]: larger is more recent
 	clock   int64
@@ -46,8 +47,10 @@ func newReplayer(steps []Step, s Shape, c Cache) *replayer {
 	}
 	n := s.Layers * s.Experts
 	r.place, r.touched, r.known = make([]int32, n), make([]int64, n), make([]bool, n)
+	r.keys = make([]Key, n)
 	for i := range r.place {
 		r.place[i] = -1
+		r.keys[i] = Key{Layer: int32(i / s.Experts), Expert: int32(i % s.Experts)}
 	}
 	return r
 }
@@ -123,7 +126,7 @@ func (r *replayer) admit(i, at int, cell int32) {
 	}
 	r.place[cell] = int32(len(p.held))
 	p.held = append(p.held, cell)
-	p.bytes += r.cache.Size[int(cell)/r.shape.Experts]
+	p.bytes += r.cache.Size[r.keys[cell].Layer]
 }
 
 func (r *replayer) remove(at int, cell int32) {
@@ -133,7 +136,7 @@ func (r *replayer) remove(at int, cell int32) {
 	r.place[p.held[last]] = r.place[cell]
 	p.held = p.held[:last]
 	r.place[cell] = -1
-	p.bytes -= r.cache.Size[int(cell)/r.shape.Experts]
+	p.bytes -= r.cache.Size[r.keys[cell].Layer]
 }
 
 // look marks what the next Ahead steps want, and unmarks what step i wanted:

@@ -1,0 +1,147 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"moed/flashio"
+	"moed/moe"
+	"moed/moe/gguf"
+	"moed/offload"
+	"moed/predictor"
+)
+
+// flash is a model whose weights are read from its file: the dense ones at
+// once, into memory where they stay, the experts when they are wanted. Nothing
+// is mapped, so a file that is cut off is an error and not a signal.
+type flash struct {
+	reader *flashio.Reader
+	dense  *offload.Dense
+	store  *offload.Store // nil where the model has no routed experts
+	model  *moe.Model
+}
+
+// flashOptions say how. The zero value is right but for bytes.
+type flashOptions struct {
+	moe.Options
+	bytes    int64 // of memory for experts
+	ahead    int   // layers to read ahead; below 0 is none
+	policy   string
+	reader   flashio.Options
+	open     func(path string, o flashio.Options) (*flashio.Reader, error) // nil is flashio.Open
+	progress func(done, total int64)                                       // of the dense weights, in bytes
+}
+
+// header is what a file says of itself before anything of it is loaded.
+type header struct {
+	path string
+	file *gguf.File
+	size int64
+	info os.FileInfo
+}
+
+// readHeader reads the metadata of the GGUF at path.
+func readHeader(path string) (*header, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
+	head, err := gguf.Read(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &header{path: path, file: head, size: info.Size(), info: info}, nil
+}
+
+// denseRanges are the parts of the file that every token needs.
+func (h *header) denseRanges() []offload.Range {
+	var ranges []offload.Range
+	for i := range h.file.Tensors {
+		if t := &h.file.Tensors[i]; !moe.IsExpertTensor(t.Name) && t.Size > 0 {
+			ranges = append(ranges, offload.Range{Offset: t.Offset, Size: t.Size})
+		}
+	}
+	return ranges
+}
+
+// openFlash loads a model of which the header is known and measured.
+func openFlash(ctx context.Context, h *header, fp *moe.Footprint, o flashOptions) (_ *flash, err error) {
+	f := &flash{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.close())
+		}
+	}()
+	open := flashio.Open
+	if o.open != nil {
+		open = o.open
+	}
+	if f.reader, err = open(h.path, o.reader); err != nil {
+		return nil, err
+	}
+	if f.dense, err = offload.ReadDense(ctx, f.reader, h.denseRanges(), o.progress); err != nil {
+		return nil, err
+	}
+	if fp.Memory.Experts > 0 {
+		f.store, err = offload.New(fp.Table, f.reader, offload.Options{Bytes: o.bytes, Policy: o.policy, Ahead: max(o.ahead, 0)})
+		if err != nil {
+			return nil, err
+		}
+		o.Options.Experts = f.store
+	}
+	im := gguf.NewImage(h.file, h.path, h.size, func(t *gguf.Tensor) []byte { return f.dense.Bytes(t.Offset, t.Size) })
+	if f.model, err = moe.New(im, h.path, o.Options); err != nil {
+		return nil, err
+	}
+	// The file that was read must still be the one whose header was read.
+	if err := f.check(h); err != nil {
+		return nil, err
+	}
+	if f.store != nil && o.ahead >= 0 {
+		gate, err := predictor.NewGate(f.model.Gates())
+		if err != nil {
+			return nil, err
+		}
+		f.store.Predict(gate)
+	}
+	return f, nil
+}
+
+// check reports a file that is not the one that h describes.
+func (f *flash) check(h *header) error {
+	info, err := os.Stat(h.path)
+	if err == nil && (!os.SameFile(info, h.info) || info.Size() != h.size || !info.ModTime().Equal(h.info.ModTime())) {
+		err = flashio.ErrChanged
+	}
+	if err == nil {
+		err = f.reader.Check()
+	}
+	return err
+}
+
+func (f *flash) close() error {
+	var errs []error
+	if f.model != nil {
+		errs = append(errs, f.model.Close())
+	}
+	if f.store != nil {
+		errs = append(errs, f.store.Close())
+	}
+	if f.dense != nil {
+		errs = append(errs, f.dense.Close())
+	}
+	if f.reader != nil {
+		errs = append(errs, f.reader.Close())
+	}
+	return errors.Join(errs...)
+}
