@@ -49,9 +49,12 @@ type Store struct {
 	experts int // most of a layer: expert e of layer l has number l·experts + e
 	ahead   int
 
+	policyName string
+
 	mu        sync.Mutex // guards all below
 	policy    policy.Policy
 	predictor Predictor
+	record    func(*expert.Demand)
 	classes   []*class
 	where     []int32 // [number] its slot in its layer's class, or none
 	expected  [][]int32
@@ -83,7 +86,10 @@ type layer struct {
 // New makes an empty store of the experts in t, read with r. The caller keeps r
 // and closes it after the store.
 func New(t *expert.Table, r *flashio.Reader, o Options) (*Store, error) {
-	s := &Store{reader: r, ahead: o.Ahead, layers: make([]layer, len(t.Layers)), expected: make([][]int32, len(t.Layers))}
+	if o.Policy == "" {
+		o.Policy = policy.Default
+	}
+	s := &Store{reader: r, ahead: o.Ahead, policyName: o.Policy, layers: make([]layer, len(t.Layers)), expected: make([][]int32, len(t.Layers))}
 	s.quiet.L = &s.mu
 	if s.ahead == 0 {
 		s.ahead = defaultAhead
@@ -113,6 +119,27 @@ func New(t *expert.Table, r *flashio.Reader, o Options) (*Store, error) {
 		return nil, errors.Join(err, s.unmap())
 	}
 	return s, nil
+}
+
+// PolicyName names the choice of victims.
+func (s *Store) PolicyName() string { return s.policyName }
+
+// Ahead is how many layers ahead are read; 0 where nobody guesses.
+func (s *Store) Ahead() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.predictor == nil {
+		return 0
+	}
+	return s.ahead
+}
+
+// Record sets who is told of each demand as it begins, before the next can; nil
+// ends it. It must not call the store or keep the demand.
+func (s *Store) Record(f func(d *expert.Demand)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record = f
 }
 
 // Predict sets who guesses for prefetching; nil ends it.

@@ -64,6 +64,9 @@ func (st *stream) begin(ctx context.Context, d *expert.Demand) error {
 	}
 	st.demand = d
 	s.policy.Visit(d.Layer, d.Experts, d.Counts, d.Tokens)
+	if s.record != nil {
+		s.record(d)
+	}
 	s.settle(d)
 	c := s.layers[d.Layer].class
 	ls := &s.stats.Layers[d.Layer]

@@ -104,9 +104,11 @@ func Victim(p Policy, now int, held []Key) int {
 
 // ahead is the number of layer visits from layer now until layer is next
 // visited, 1 to the number of layers: the layer at hand is a whole cycle away.
+// It does not branch, since layers come in no order that could be foretold. A
+// now that is no layer gives some number from 1.
 func (s Shape) ahead(now, layer int) int {
 	d := layer - now
-	return d + s.Layers&((d-1)>>63) // no branch: layers come in no order that could be foretold
+	return max(1, d+s.Layers&((d-1)>>63))
 }
 
 // holds reports whether an expert is one of the model's.

@@ -27,7 +27,7 @@ type Cache struct {
 	Size  []int64 // bytes of one expert, per layer
 
 	PerLayer bool // every layer has an equal share for itself
-	Ahead    int  // layer visits whose experts are known exactly, and never victims
+	Ahead    int  // steps whose experts are known beforehand, at distance 0; not for Belady
 }
 
 // Tally counts what the steps of a phase wanted: each expert once per step.
@@ -153,7 +153,7 @@ func (b *byDistance) list(now, at int) {
 			continue
 		}
 		d := float32(0)
-		if !b.known[cell] {
+		if b.known[cell] == 0 {
 			d = b.policy.Distance(now, int(b.keys[cell].Layer), int(b.keys[cell].Expert))
 		}
 		b.candidates = append(b.candidates, candidate{distance: d, cell: cell})

@@ -15,8 +15,8 @@ type replayer struct {
 	clock   int64
 	batch   int64 // touched of the batch at hand is above this
 	missed  []int32
-	known   []bool // [cell]: wanted within Ahead layer visits
-	until   int    // steps[:until] are known
+	known   []int32 // [cell]: how many of the next Ahead steps want it
+	until   int     // steps[:until] are known
 }
 
 // pool is a part of the cache with a budget of its own.
@@ -46,7 +46,7 @@ func newReplayer(steps []Step, s Shape, c Cache) *replayer {
 		}
 	}
 	n := s.Layers * s.Experts
-	r.place, r.touched, r.known = make([]int32, n), make([]int64, n), make([]bool, n)
+	r.place, r.touched, r.known = make([]int32, n), make([]int64, n), make([]int32, n)
 	r.keys = make([]Key, n)
 	for i := range r.place {
 		r.place[i] = -1
@@ -139,18 +139,19 @@ func (r *replayer) remove(at int, cell int32) {
 	p.bytes -= r.cache.Size[r.keys[cell].Layer]
 }
 
-// look marks what the next Ahead steps want, and unmarks what step i wanted:
-// no other step of that layer is that near.
+// look takes the steps that have come within Ahead into known, and step i out.
 func (r *replayer) look(i int) {
 	if r.cache.Ahead <= 0 {
 		return
 	}
-	for ; r.until < len(r.steps) && r.until <= i+min(r.cache.Ahead, r.shape.Layers-1); r.until++ {
-		for _, e := range r.steps[r.until].Experts {
-			r.known[r.cell(r.steps[r.until].Layer, e)] = true
-		}
+	for ; r.until < len(r.steps) && r.until <= i+r.cache.Ahead; r.until++ {
+		r.know(r.until, 1)
 	}
+	r.know(i, -1)
+}
+
+func (r *replayer) know(i int, n int32) {
 	for _, e := range r.steps[i].Experts {
-		r.known[r.cell(r.steps[i].Layer, e)] = false
+		r.known[r.cell(r.steps[i].Layer, e)] += n
 	}
 }
