@@ -17,7 +17,10 @@ const hugePage = 2 << 20
 // ArenaOptions has a zero value that suits: huge pages where the kernel has
 // them, nothing locked.
 type ArenaOptions struct {
-	SmallPages bool // do not ask for huge pages
+	// SmallPages asks for no huge pages. A device takes so many pieces of memory
+	// for one read: into huge pages it reads twice as fast where that binds
+	// (measured in testdata/bench/flash.csv).
+	SmallPages bool
 	Lock       bool // keep out of swap; where it is not permitted, LockError tells
 }
 
@@ -73,7 +76,9 @@ func (a *Arena) Buffer(off, n int64) Buffer {
 
 // Discard gives the memory of n bytes from off on back to the system; they read
 // as zero afterwards, and cost memory again when touched. Both must be
-// multiples of Alignment, and no read into them may be under way.
+// multiples of Alignment, and no read into them may be under way. A huge page
+// of which a part is discarded becomes small ones; discard it whole to keep
+// reads into it fast.
 func (a *Arena) Discard(off, n int64) error {
 	if err := discard(a.Buffer(off, n).data, a.locked); err != nil {
 		return fmt.Errorf("discard %d bytes of an arena: %w", n, err)

@@ -1,51 +1,62 @@
-// Package flashio will read extents of files from flash storage into aligned
-// memory that the garbage collector does not own. It is not written yet; this
-// is its design. It knows files, extents and devices, and nothing of experts.
+// Package flashio reads ranges of files from flash storage into aligned memory
+// that the garbage collector does not own. It knows files, ranges and devices,
+// and nothing of experts.
 //
 // # What
 //
 // Experts of a model that exceeds RAM are read in pieces of a megabyte or so,
 // several at once, while other experts are being multiplied with. Two ways of
-// doing that lose: mapping the file, since each page fault stalls a thread
-// where the scheduler cannot see it and the kernel reads in pieces of its own
-// choosing; and buffered reads, since they fill the page cache, which a memory
-// budget has to pay for. So the default is a bounded pool of blocking preads
-// with O_DIRECT. Beside it stand, behind one interface and passing one suite of
-// tests: buffered preads that give their pages back (where O_DIRECT is
-// refused), a ring of io_uring with registered buffers (kept only where it wins
-// by measurement), and mapping (for comparison).
+// doing that lose: mapping the file, since the kernel reads in pieces of its own
+// choosing and each fault stalls a thread where the scheduler cannot see it; and
+// reads through the page cache, since a memory budget pays for what they leave
+// there. So the default is a small pool of blocking reads past the page cache.
+//
+// Four backends were measured on random reads of a model file
+// (testdata/bench/flash.csv has the figures). Direct reads beat all others in
+// bandwidth, and by far those through the page cache (two to three times) and
+// the mapping (three times); these stay, Buffered for file systems that refuse
+// direct reads, Mapped for comparison. A ring of io_uring came second and was
+// removed: it saved some processor time when the cores had nothing else to do,
+// and got less out of the disk when they had. What gains most is huge pages
+// under the buffers: they double the bandwidth of direct reads.
 //
 // # Nouns
 //
-// An Extent is a range of bytes of one file. A Buffer is a slot of an Arena:
-// anonymous memory outside the Go heap, aligned as the strictest device wants
-// (statx tells), in huge pages where they help, locked where that is allowed.
-// Only a Buffer can be read into, so alignment is a type and not a rule. A
-// Request is a batch of extents with their buffers and a priority: a demand
-// goes before a prefetch. A Reader takes requests and completes them in any
-// order. A Device is what a calibration measured: bandwidth and latency by size
-// and depth, kept per device and reused.
+// An Arena is anonymous memory outside the Go heap, in huge pages unless told
+// otherwise. A Buffer is an aligned stretch of it. Only a Buffer can be read
+// into, so alignment is a type and not a rule; Window gives the aligned range
+// around the bytes that are wanted.
 //
-// A Reader merges extents that touch, splits those that are longer than the
-// size that measured best, cancels what is still queued when it is told to, and
-// counts bytes, latency and time in the queue. Merging and splitting are pure
-// functions, tested apart from any disk.
+// A Request is a batch of Parts, each a range of the file and its Buffer, with
+// a Priority: a Demand goes before a Prefetch. A Reader takes requests and
+// completes them in any order. It reads neighbours together, splits what is
+// longer than its Options say, cancels or raises what is still queued, tries a
+// second time what failed, and counts: Stats. Under it lies a Source, which only
+// reads; package flashtest puts faults between the two.
 //
-// The nested package bundle will hold the format of a packed model. Its unit is
-// the bundle: for one group of an expert's neurons, the rows of gate and up and
-// the matching block-column of down, side by side (row-column bundling, after
-// LLM in a flash, Alizadeh et al. 2023, arXiv 2312.11514, but for whole groups
-// of one quantisation block, so that packing permutes and never requantises).
-// Bundles are aligned to 4 KiB, an expert's are contiguous, and each has a
-// checksum, so that arithmetic starts with the first that arrives.
+// A Device is what a Calibration measured, random reads by size and by how many
+// at once, and what it chose. SaveDevice keeps it in the user's cache directory
+// under moed/devices, one file for each file system, told apart by its device
+// number, type and id; Open with Auto goes by it.
 //
 // # Caveats
 //
-// A Buffer belongs to the request from Submit until its completion, and to the
-// caller otherwise; it must not be returned to the Arena in between. A file
-// that shrinks or changes under a Reader is an error of that request, found by
-// size, time of modification and checksum, and never a signal. A read that
-// fails is tried once more; after that the error names file and extent. Hints
-// to the kernel (WILLNEED) are cut at its read-ahead size, so they are given in
-// pieces of that size.
+// A Request and its Buffers belong to the Reader from Submit until Done is
+// called or Cancel returns true. An Arena must outlive all reads into it: close
+// the Reader first.
+//
+// A file that shrinks or changes under a Reader is an error and never a signal,
+// for Mapped too. A range that has gone is io.ErrUnexpectedEOF, with ErrChanged
+// where the file differs from what was opened. Bytes that were overwritten in
+// place are only noticed by Check, which looks at size, time of modification
+// and identity; it is for the caller to call it, and to compare checksums where
+// it has any.
+//
+// Direct reads see what is on the device, and the kernel writes out first what
+// the page cache holds. They need Linux; elsewhere all reads are Buffered, and
+// the page cache is the system's business.
+//
+// A goroutine that comes back from a blocking read needs a processor of the Go
+// scheduler. A program that computes on all of them without a pause should set
+// GOMAXPROCS higher by InFlight.
 package flashio
