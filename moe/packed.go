@@ -140,3 +140,30 @@ func setBundles(l *expert.Layer, t *gguf.Tensor, group int) error {
 	l.Bundles = expert.Bundles{Offset: t.Offset, Stride: stride, Group: group}
 	return nil
 }
+
+// StockTensors lists the tensors of f as they are where it is not packed: in
+// place of bundles, the stacks that were packed, without offsets. It is for
+// those who tell what a model consists of. f is a stock file or one that
+// ExpertTable takes.
+func StockTensors(f *gguf.File, t *expert.Table) []gguf.Tensor {
+	bundles := map[string]int{}
+	for i := range t.Layers {
+		if t.Layers[i].Bundles.Group > 0 {
+			bundles[BundlesName(i)] = i
+		}
+	}
+	var all []gguf.Tensor
+	for i := range f.Tensors {
+		layer, isBundles := bundles[f.Tensors[i].Name]
+		if !isBundles {
+			all = append(all, f.Tensors[i])
+			continue
+		}
+		l := &t.Layers[layer]
+		names := StackNames(layer)
+		for j, s := range []*expert.Stack{&l.Gate, &l.Up, &l.Down} {
+			all = append(all, gguf.Tensor{Name: names[j], Type: s.Type, Dims: []int{s.Cols, s.Rows, l.Experts}, Size: s.Size * int64(l.Experts)})
+		}
+	}
+	return all
+}

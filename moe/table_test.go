@@ -133,6 +133,7 @@ func TestExpertTable(t *testing.T) {
 			t.Errorf("%s, packed: %v", path, err)
 			continue
 		}
+		wantStacks(t, moe.StockTensors(f, again), im.File)
 		for i, l := range again.Layers {
 			want := table.Layers[i]
 			want.Gate.Offset, want.Up.Offset, want.Down.Offset = 0, 0, 0
@@ -143,6 +144,26 @@ func TestExpertTable(t *testing.T) {
 				t.Errorf("%s, packed: layer %d is %+v, want %+v", path, i, l, want)
 			}
 		}
+	}
+}
+
+// wantStacks checks that what is listed of a packed file has the experts' stacks
+// of the stock one.
+func wantStacks(t *testing.T, listed []gguf.Tensor, stock *gguf.File) {
+	t.Helper()
+	stacks := 0
+	for _, x := range listed {
+		if x.Name == "odd" {
+			continue
+		}
+		want, ok := stock.Tensor(x.Name)
+		if !ok || x.Type != want.Type || !slices.Equal(x.Dims, want.Dims) || x.Size != want.Size {
+			t.Errorf("listed %+v, want %+v", x, want)
+		}
+		stacks++
+	}
+	if stacks == 0 || stacks%3 != 0 {
+		t.Errorf("%d stacks are listed", stacks)
 	}
 }
 
@@ -213,4 +234,70 @@ func TestIsExpertTensor(t *testing.T) {
 			t.Errorf("%s is", name)
 		}
 	}
+}
+
+// FuzzExpertTable gives it any header: it fails, or all that it says lies in the
+// file.
+func FuzzExpertTable(f *testing.F) {
+	c := &moe.Config{Layers: 2, LeadDense: 1, Hidden: 32, ExpertFF: 64, Experts: 2}
+	seed := func(fill func(w *gguf.Writer) error) {
+		w := gguf.NewWriter()
+		if err := fill(w); err != nil {
+			f.Fatal(err)
+		}
+		var file bytes.Buffer
+		if _, err := w.WriteTo(&file); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file.Bytes())
+	}
+	seed(func(w *gguf.Writer) error {
+		for i, name := range moe.StackNames(1) {
+			dims := [][]int{{32, 64, 2}, {32, 64, 2}, {64, 32, 2}}[i]
+			if err := w.AddBytes(name, ggml.Q4_0, dims, make([]byte, 2*2*32*18)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	seed(func(w *gguf.Writer) error {
+		for key, v := range map[string]any{
+			"general.alignment": uint32(4096), moe.KeyBundleVersion: uint32(1), moe.KeyBundleLayers: []uint32{1}, moe.KeyBundleGroups: []uint32{32},
+			moe.KeyBundleGateTypes: []uint32{2}, moe.KeyBundleUpTypes: []uint32{2}, moe.KeyBundleDownTypes: []uint32{2},
+			moe.KeyBundleHidden: []uint32{32}, moe.KeyBundleWidths: []uint32{64},
+		} {
+			if err := w.Set(key, v); err != nil {
+				return err
+			}
+		}
+		return w.AddBytes(moe.BundlesName(1), ggml.I8, []int{8192, 2}, make([]byte, 16384))
+	})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		head, err := gguf.Read(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		table, err := moe.ExpertTable(head, c)
+		if err != nil {
+			return
+		}
+		moe.StockTensors(head, table)
+		size := int64(len(data))
+		for i, l := range table.Layers {
+			if (l.Experts > 0) != (i == 1) {
+				t.Fatalf("layer %d has %d experts", i, l.Experts)
+			}
+			if l.Bundles.Group > 0 {
+				if l.Bundles.Offset+int64(l.Experts)*l.Bundles.Stride > size || l.Bundles.Stride < l.Bytes() {
+					t.Fatalf("bundles %+v of experts of %d bytes in a file of %d", l.Bundles, l.Bytes(), size)
+				}
+				continue
+			}
+			for _, s := range []expert.Stack{l.Gate, l.Up, l.Down} {
+				if s.Offset+int64(l.Experts)*s.Size > size {
+					t.Fatalf("stack %+v in a file of %d bytes", s, size)
+				}
+			}
+		}
+	})
 }
