@@ -28,6 +28,10 @@ func benchCommand(u *ui) *cli.Command {
 			&cli.IntFlag{Name: "tokens", Aliases: []string{"n"}, Usage: "make `N` tokens", DefaultText: "32, or as many as teacher ids"},
 			&cli.StringFlag{Name: "teacher-ids", Usage: "feed the ids `4,5,6` in place of the model's own choices"},
 			&cli.IntFlag{Name: "top-logits", Usage: "report the `K` largest logits of each position, in JSON", DefaultText: "none"},
+			&cli.StringFlag{Name: "backend", Usage: "read experts by `WAY`: direct, buffered or mapped", DefaultText: "what measures best here"},
+			&cli.StringFlag{Name: "policy", Usage: "`NAME` of the choice of what to keep", DefaultText: "the recommended one"},
+			&cli.IntFlag{Name: "ahead", Usage: "read for `N` layers ahead; -1 is not at all", DefaultText: "2"},
+			switchFlag("layers", "hits of each layer"),
 			switchFlag("json", "print JSON"),
 		}, engineFlags()...),
 		Action: func(c *cli.Context) error { return bench(c, u) },
@@ -50,7 +54,7 @@ func bench(c *cli.Context, u *ui) error {
 	case c.Bool("json"):
 		return writeJSON(u.std.Out, r)
 	}
-	return writeBench(u.std.Out, r)
+	return writeBench(u.std.Out, r, c.Bool("layers"))
 }
 
 func benchOptions(c *cli.Context) (o daemon.BenchOptions, err error) {
@@ -58,10 +62,12 @@ func benchOptions(c *cli.Context) (o daemon.BenchOptions, err error) {
 		return o, fmt.Errorf("bench wants one model, found %d words: %s", c.NArg(), strings.Join(c.Args().Slice(), " "))
 	}
 	o = daemon.BenchOptions{
-		Config: daemon.Config{Model: c.Args().First(), Context: c.Int("ctx"), Threads: c.Int("threads"), KV: c.String("kv")},
+		Config: configOf(c),
 		Prompt: c.String("prompt"), PromptTokens: c.Int("prompt-tokens"),
 		Tokens: c.Int("tokens"), TopLogits: c.Int("top-logits"),
 	}
+	o.Model = c.Args().First()
+	o.Flash = daemon.FlashConfig{Backend: c.String("backend"), Policy: c.String("policy"), Ahead: c.Int("ahead")}
 	if o.PromptIDs, err = ids(c, "prompt-ids"); err != nil {
 		return o, err
 	}
@@ -87,7 +93,7 @@ func ids(c *cli.Context, flag string) ([]int32, error) {
 	return list, nil
 }
 
-func writeBench(out io.Writer, r *daemon.BenchResult) error {
+func writeBench(out io.Writer, r *daemon.BenchResult, layers bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "model\t%s, %d threads, %s cache\n", clean(r.Model), r.Threads, r.KV)
 	fmt.Fprintf(w, "load\t%.3f s\n", r.Load)
@@ -95,5 +101,26 @@ func writeBench(out io.Writer, r *daemon.BenchResult) error {
 	fmt.Fprintf(w, "prompt\t%d tokens, %.1f per second\n", r.PromptTokens, r.PrefillRate)
 	fmt.Fprintf(w, "answer\t%d tokens, %.2f per second; a token takes %.2f ms, one in a hundred %.2f ms\n", r.Tokens, r.DecodeRate, r.DecodeP50, r.DecodeP99)
 	fmt.Fprintf(w, "most memory\t%s\n", bytesText(r.PeakRSS))
+	if r.FlashResult != nil {
+		writeFlash(w, r.FlashResult)
+	}
+	if err := w.Flush(); err != nil || !layers || r.FlashResult == nil {
+		return err
+	}
+	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "layer\twanted\thits\tlate\t")
+	for _, l := range r.Layers {
+		fmt.Fprintf(w, "%d\t%d\t%.1f %%\t%.1f %%\t\n", l.Layer, l.Wanted, percent(l.Hits, l.Wanted), percent(l.Late, l.Wanted))
+	}
 	return w.Flush()
 }
+
+func writeFlash(w io.Writer, r *daemon.FlashResult) {
+	fmt.Fprintf(w, "memory\t%s allowed, %s of it for experts\n", bytesText(r.Budget), bytesText(r.ExpertBytes))
+	fmt.Fprintf(w, "experts\t%.1f %% at hand when wanted, %.1f %% on their way; %s policy, %d layers ahead\n", 100*r.HitRatio, 100*r.LateRatio, r.Policy, r.Ahead)
+	fmt.Fprintf(w, "read\t%s in all; %s per token, %s with the best choice of victims\n", bytesText(r.BytesRead), bytesText(int64(r.TokenBytes)), bytesText(int64(r.BeladyBytes)))
+	fmt.Fprintf(w, "disk\t%.2f GB/s, %s, %s file; %.2f s of the answer spent waiting for it\n", r.DiskRate, r.Backend, r.Layout, r.Stall)
+	fmt.Fprintf(w, "bound\t%.2f tokens per second here: arithmetic takes %.1f ms a token\n", r.Bound, r.Arithmetic)
+}
+
+func percent(part, all int64) float64 { return 100 * float64(part) / float64(max(all, 1)) }

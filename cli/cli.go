@@ -84,7 +84,7 @@ func application(u *ui) *cli.App {
 		Usage:                     "run Mixture-of-Experts language models",
 		UsageText:                 usageText,
 		Description:               description,
-		Commands:                  []*cli.Command{run, inspectCommand(u), benchCommand(u), versionCommand(u)},
+		Commands:                  []*cli.Command{run, inspectCommand(u), benchCommand(u), packCommand(u), doctorCommand(u), versionCommand(u)},
 		Flags:                     run.Flags, // for the help; arrange names a command always
 		HideVersion:               true,
 		HideHelpCommand:           true,

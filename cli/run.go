@@ -50,6 +50,7 @@ func engineFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "ctx", Usage: "room for `N` tokens of prompt and answer", DefaultText: "the model's, at most 4096"},
 		&cli.IntFlag{Name: "threads", Usage: "compute with `N` threads", DefaultText: "all processors"},
+		&cli.StringFlag{Name: "memory", EnvVars: []string{"MOED_MEMORY"}, Usage: "use at most `SIZE` in all: 8G, 7.5GiB, or 60% of what is free", DefaultText: "what the machine leaves, less a reserve"},
 		&cli.StringFlag{Name: "kv", Value: "f16", Usage: "`TYPE` of the key-value cache: f16, f32 or q8_0", DefaultText: "f16"},
 	}
 }
@@ -60,7 +61,7 @@ func switchFlag(name, usage string, aliases ...string) cli.Flag {
 }
 
 func configOf(c *cli.Context) daemon.Config {
-	return daemon.Config{Model: c.String("model"), Context: c.Int("ctx"), Threads: c.Int("threads"), KV: c.String("kv")}
+	return daemon.Config{Model: c.String("model"), Context: c.Int("ctx"), Threads: c.Int("threads"), KV: c.String("kv"), Memory: c.String("memory")}
 }
 
 func run(c *cli.Context, u *ui) error {
@@ -75,7 +76,7 @@ func run(c *cli.Context, u *ui) error {
 	if r.Prompt, err = promptOf(u, c.Args().Slice()); err != nil {
 		return err
 	}
-	e, err := open(u, config)
+	e, err := open(c.Context, u, config)
 	if err != nil {
 		return err
 	}
@@ -150,12 +151,23 @@ func promptOf(u *ui, args []string) (string, error) {
 	return before + "\n" + prompt, nil
 }
 
-// open opens the model, and says so where it takes long.
-func open(u *ui, config daemon.Config) (*daemon.Engine, error) {
-	done := u.whileWaiting(func() string { return "loading " + modelText(config.Model) })
-	e, err := daemon.Open(config)
+// open opens the model, and says how far it is where that takes long.
+func open(ctx context.Context, u *ui, config daemon.Config) (*daemon.Engine, error) {
+	var read, total atomic.Int64
+	config.Progress = func(done, all int64) { read.Store(done); total.Store(all) }
+	done := u.whileWaiting(func() string {
+		text := "loading " + modelText(config.Model)
+		if all := total.Load(); all > 0 {
+			text += fmt.Sprintf(", %d %% of its dense weights", 100*read.Load()/all)
+		}
+		return text
+	})
+	e, err := daemon.Open(ctx, config)
 	done()
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return nil, errInterrupted
+	case err != nil:
 		return nil, explain(err, config.Model)
 	}
 	return e, nil

@@ -54,6 +54,9 @@ type BenchResult struct {
 	DecodeP99   float64 `json:"decode_p99_ms"`
 	PeakRSS     int64   `json:"peak_rss_bytes"`
 
+	// FlashResult is nil where no experts are read from a file.
+	*FlashResult
+
 	// IDs are the model's choices, also where it was fed a teacher's.
 	IDs    []int32 `json:"ids"`
 	Text   string  `json:"text"`
@@ -85,7 +88,7 @@ func Bench(ctx context.Context, o BenchOptions) (*BenchResult, error) {
 		return nil, err
 	}
 	o.settle()
-	e, err := Open(o.Config)
+	e, err := Open(ctx, o.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +100,11 @@ func Bench(ctx context.Context, o BenchOptions) (*BenchResult, error) {
 	if err := o.fits(e, len(ids)); err != nil {
 		return nil, err
 	}
-	b := &bench{BenchOptions: o, engine: e}
+	b := &bench{BenchOptions: o, engine: e, watch: newWatch(e)}
 	if err := b.run(ctx, ids); err != nil {
 		return nil, err
 	}
-	return b.report(len(ids))
+	return b.report(ctx, len(ids))
 }
 
 // Check reports what is wrong with o, as far as that can be told without the
@@ -180,6 +183,7 @@ type bench struct {
 	prefill time.Duration
 	first   time.Duration
 	steps   []time.Duration
+	watch   *watch
 }
 
 // run makes Tokens choices. The last of them is consumed too where logits are
@@ -191,6 +195,7 @@ func (b *bench) run(ctx context.Context, prompt []int32) error {
 		return err
 	}
 	b.prefill = time.Since(began)
+	b.watch.decoding()
 	greedy, err := sample.New(sample.Options{})
 	if err != nil {
 		return err
@@ -234,7 +239,11 @@ func (b *bench) note(logits []float32) {
 	b.logits = append(b.logits, pairs)
 }
 
-func (b *bench) report(promptTokens int) (*BenchResult, error) {
+func (b *bench) report(ctx context.Context, promptTokens int) (*BenchResult, error) {
+	flash, err := b.watch.result(ctx, b.engine, b.steps)
+	if err != nil {
+		return nil, err
+	}
 	var all time.Duration
 	for _, d := range b.steps {
 		all += d
@@ -247,8 +256,8 @@ func (b *bench) report(promptTokens int) (*BenchResult, error) {
 		Load: b.engine.load.Seconds(), FirstToken: b.first.Seconds(),
 		PrefillRate: Rate(promptTokens, b.prefill), DecodeRate: Rate(len(b.steps), all),
 		DecodeP50: quantile(b.steps, 0.50), DecodeP99: quantile(b.steps, 0.99),
-		PeakRSS: peakRSS(),
-		IDs:     b.ids, Text: text, SHA256: hex.EncodeToString(sum[:]), Logits: b.logits,
+		PeakRSS: peakRSS(), FlashResult: flash,
+		IDs: b.ids, Text: text, SHA256: hex.EncodeToString(sum[:]), Logits: b.logits,
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -14,49 +15,25 @@ import (
 	"moed/moe/sample"
 	"moed/moe/stories"
 	"moed/moe/tokenizer"
+	"moed/offload/budget"
 )
-
-// Config says which model to open and how. The zero value is the built-in
-// model with everything at its default.
-type Config struct {
-	Model   string // path of a GGUF; "" is the built-in story model
-	Threads int    // 0 is all processors
-	Context int    // tokens of prompt and answer; 0 is the model's, at most 4096
-	KV      string // type of the KV cache: f16, f32 or q8_0; "" is f16
-}
-
-// Check reports what is wrong with c, as far as that can be told without the
-// model.
-func (c *Config) Check() error {
-	if c.Threads < 0 {
-		return fmt.Errorf("%d threads, want 1 or more, or 0 for all processors", c.Threads)
-	}
-	if c.Context < 0 {
-		return fmt.Errorf("context of %d tokens, want 1 or more, or 0 for the model's", c.Context)
-	}
-	_, err := c.kv()
-	return err
-}
-
-func (c *Config) kv() (moe.KVType, error) {
-	if c.KV == "" {
-		return moe.KVF16, nil
-	}
-	return moe.ParseKV(c.KV)
-}
 
 // Engine is one open model.
 type Engine struct {
 	model    *moe.Model
 	session  *moe.Session
 	name     string
+	header   *header // nil for the built-in model, and so are the next two
+	flash    *flash
+	memory   *memory
 	template func() (*chat.Template, error) // parsed when first wanted
 	load     time.Duration
 }
 
 // Open opens the model. The error of a file names the tensor or key that is
-// wrong, or lists the supported architectures.
-func Open(c Config) (_ *Engine, err error) {
+// wrong, or lists the supported architectures; that of a memory too small says
+// how much would do.
+func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	began := time.Now()
 	kv, err := c.kv()
 	if err != nil {
@@ -68,24 +45,79 @@ func Open(c Config) (_ *Engine, err error) {
 		e.model, err = moe.FromBytes(stories.Name, stories.GGUF(), o)
 	} else {
 		e.name = strings.TrimSuffix(filepath.Base(c.Model), ".gguf")
-		e.model, err = moe.Open(c.Model, o)
+		err = e.openFile(ctx, c, o)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if e.session, err = e.model.NewSession(); err != nil {
-		e.model.Close()
-		return nil, err
+		return nil, errors.Join(err, e.Close())
 	}
 	e.template = sync.OnceValues(e.model.Template)
 	e.load = time.Since(began)
 	return e, nil
 }
 
+// openFile opens a model file within the memory that c allows.
+func (e *Engine) openFile(ctx context.Context, c Config, o moe.Options) (err error) {
+	if e.header, err = readHeader(c.Model); err != nil {
+		return err
+	}
+	if e.memory, err = newMemory(c, e.header, &o); err != nil {
+		return fmt.Errorf("%s: %w", c.Model, err)
+	}
+	fo, err := c.Flash.options()
+	if err != nil {
+		return err
+	}
+	fo.Options, fo.bytes, fo.progress = o, e.memory.plan.Experts, c.Progress
+	if e.flash, err = openFlash(ctx, e.header, e.memory.footprint, fo); err != nil {
+		return errors.Join(err, e.memory.close())
+	}
+	e.model = e.flash.model
+	e.memory.serve(e.flash)
+	return nil
+}
+
 // Close gives everything back.
 func (e *Engine) Close() error {
-	e.session.Close()
-	return e.model.Close()
+	if e.session != nil {
+		e.session.Close()
+	}
+	if e.flash == nil {
+		return e.model.Close()
+	}
+	return errors.Join(e.memory.close(), e.flash.close())
+}
+
+// Resize changes the memory of a model that was read from a file while it works,
+// up or down; texts under way go on. It fails where other parts than the
+// experts need more than that already.
+func (e *Engine) Resize(size string) error {
+	if e.memory == nil {
+		return fmt.Errorf("the built-in model has no memory budget")
+	}
+	a, err := budget.ParseSize(size)
+	if err != nil {
+		return fmt.Errorf("memory: %w", err)
+	}
+	over, err := e.memory.resize(a.In(e.memory.limits.Available))
+	if err == nil && over > 0 {
+		err = fmt.Errorf("memory of %s: what is in use needs %.2f GB more; end some texts, or allow more", a, float64(over)/1e9)
+	}
+	return err
+}
+
+// intact reports a model file that is no longer what was opened. The built-in
+// model is always.
+func (e *Engine) intact() error {
+	if e.flash == nil {
+		return nil
+	}
+	if err := e.flash.check(e.header); err != nil {
+		return fmt.Errorf("%s: %w; open the model again", e.header.path, err)
+	}
+	return nil
 }
 
 // Name is the model's file name without its ending, or the built-in's.
@@ -106,6 +138,9 @@ func (e *Engine) Notes() []string {
 	var notes []string
 	if w := e.model.Tokenizer().Warning(); w != "" {
 		notes = append(notes, "tokenizer: "+w)
+	}
+	if e.memory != nil {
+		notes = append(notes, e.memory.notes()...)
 	}
 	if t, err := e.template(); err == nil && t != nil && t.Note() != "" {
 		notes = append(notes, t.Note())
@@ -187,6 +222,9 @@ func (g *generation) prefill(ctx context.Context, ids []int32) ([]float32, error
 	if len(ids) >= room {
 		return nil, fmt.Errorf("the prompt has %d tokens and leaves no room for an answer in a context of %d: %w", len(ids), room, moe.ErrContextFull)
 	}
+	if err := g.engine.intact(); err != nil {
+		return nil, err
+	}
 	kept := g.engine.session.Reuse(ids)
 	o := moe.PrefillOptions{}
 	if g.request.Progress != nil {
@@ -228,6 +266,9 @@ func (g *generation) decode(ctx context.Context, logits []float32) error {
 		}
 		if len(res.IDs) == limit {
 			return nil
+		}
+		if err := g.engine.intact(); err != nil {
+			return err
 		}
 		if logits, err = session.Step(ctx, id); err != nil {
 			return err

@@ -18,7 +18,7 @@ const story = ", there was a little girl named Lily. She loved to play outside i
 
 func open(t *testing.T, c daemon.Config) *daemon.Engine {
 	t.Helper()
-	e, err := daemon.Open(c)
+	e, err := daemon.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestOpenErrors(t *testing.T) {
 		"not a GGUF file: begins with": {Model: "engine_test.go"},
 	}
 	for want, c := range tests {
-		if _, err := daemon.Open(c); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := daemon.Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: got %v, want …%s…", c, err, want)
 		}
 	}

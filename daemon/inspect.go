@@ -30,6 +30,9 @@ type Report struct {
 	TopK          int   `json:"top_k"`
 	SharedExperts int   `json:"shared_experts"`
 
+	// Packed is whether the experts lie in bundles. What follows counts them as
+	// the matrices that they are.
+	Packed    bool            `json:"packed"`
 	Sizes     Sizes           `json:"sizes"`
 	Groups    []Group         `json:"groups"`
 	Tokenizer TokenizerReport `json:"tokenizer"`
@@ -89,14 +92,26 @@ func report(f *gguf.File) *Report {
 	r.Architecture, _ = f.String("general.architecture")
 	r.Name, _ = f.String("general.name")
 	r.Licence, _ = f.String("general.license")
-	r.readShape(f)
-	r.measure(f)
+	r.Packed = f.Has(moe.KeyBundleVersion)
+	tensors := stockTensors(f)
+	r.readShape(f, tensors)
+	r.measure(tensors)
 	r.readTemplate(f, r.readTokenizer(f))
 	if _, err := moe.ReadConfig(f); err != nil {
 		r.unsupported(err)
 	}
 	r.Runs = len(r.Unsupported) == 0
 	return r
+}
+
+// stockTensors lists the tensors of a packed file as those of a stock one.
+func stockTensors(f *gguf.File) []gguf.Tensor {
+	if c, err := moe.ReadConfig(f); err == nil {
+		if table, err := moe.ExpertTable(f, c); err == nil {
+			return moe.StockTensors(f, table)
+		}
+	}
+	return f.Tensors // what is wrong is told elsewhere
 }
 
 func (r *Report) unsupported(err error) {
@@ -106,7 +121,7 @@ func (r *Report) unsupported(err error) {
 // readShape takes the numbers straight from the metadata, so that they are
 // there for architectures that moed does not know. Where a file gives one
 // number per layer, the largest is taken.
-func (r *Report) readShape(f *gguf.File) {
+func (r *Report) readShape(f *gguf.File, tensors []gguf.Tensor) {
 	number := func(key string) int {
 		key = r.Architecture + "." + key
 		n, err := f.Uint(key)
@@ -129,8 +144,8 @@ func (r *Report) readShape(f *gguf.File) {
 	r.Experts = number("expert_count")
 	r.TopK = number("expert_used_count")
 	r.SharedExperts = number("expert_shared_count")
-	for i := range f.Tensors {
-		if n := int64(f.Tensors[i].Elems()); r.Parameters+n > r.Parameters {
+	for i := range tensors {
+		if n := int64(tensors[i].Elems()); r.Parameters+n > r.Parameters {
 			r.Parameters += n
 		}
 	}
@@ -176,11 +191,11 @@ func (r *Report) readTemplate(f *gguf.File, tok *tokenizer.Tokenizer) {
 }
 
 // noKernel lists the types that tensors have and kernels lack.
-func (r *Report) noKernel(f *gguf.File) {
+func (r *Report) noKernel(tensors []gguf.Tensor) {
 	count := map[string]int{}
 	var order []string
-	for i := range f.Tensors {
-		t := f.Tensors[i].Type
+	for i := range tensors {
+		t := tensors[i].Type
 		if _, ok := kernels.FormOf(t); ok {
 			continue
 		}

@@ -166,7 +166,7 @@ func TestInspectTruncated(t *testing.T) {
 		if _, err := daemon.Inspect(path); err == nil || !strings.Contains(err.Error(), "cut.gguf") {
 			t.Errorf("cut to %d of %d bytes: %v", n, len(whole), err)
 		}
-		if e, err := daemon.Open(daemon.Config{Model: path}); err == nil {
+		if e, err := daemon.Open(t.Context(), daemon.Config{Model: path}); err == nil {
 			t.Errorf("cut to %d of %d bytes: it opens", n, len(whole))
 			e.Close()
 		}

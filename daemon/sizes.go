@@ -96,11 +96,11 @@ func layerOf(name string) int {
 }
 
 // measure fills Sizes and Groups, and notes types without a kernel.
-func (r *Report) measure(f *gguf.File) {
+func (r *Report) measure(tensors []gguf.Tensor) {
 	groups := map[string]*Group{}
 	layers := map[int]int64{} // bytes of a layer's routed experts
-	for i := range f.Tensors {
-		t := &f.Tensors[i]
+	for i := range tensors {
+		t := &tensors[i]
 		name, expert := groupOf(t.Name)
 		g := groups[name]
 		if g == nil {
@@ -123,7 +123,7 @@ func (r *Report) measure(f *gguf.File) {
 		}
 	}
 	r.measureExperts(layers)
-	r.noKernel(f)
+	r.noKernel(tensors)
 }
 
 func (r *Report) measureExperts(layers map[int]int64) {

@@ -146,3 +146,13 @@ func (d *Dense) Size() int64 { return d.arena.Size() }
 
 // Close gives the memory back.
 func (d *Dense) Close() error { return d.arena.Close() }
+
+// DenseBytes is the memory that ReadDense takes for ranges.
+func DenseBytes(ranges []Range) int64 {
+	total := int64(0)
+	for _, r := range join(ranges) {
+		_, length, _ := flashio.Window(r.Offset, r.Size)
+		total += length
+	}
+	return total
+}

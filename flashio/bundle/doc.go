@@ -34,4 +34,7 @@
 // Unpack checks whose bundles it was given; only Verify reads every byte and
 // finds one that has changed. A Geometry does not change and may be shared
 // between goroutines. The padding after a footer is zero and is not checked.
+//
+// On one core of an EPYC, for an expert of 2.65 MB of Q4_K that lies in memory,
+// Unpack takes 0.25 ms and Verify 0.36 ms; a disk of 0.9 GB/s takes 2.9 ms.
 package bundle
