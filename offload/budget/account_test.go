@@ -16,7 +16,8 @@ type slots struct {
 	account *budget.Account
 	slot    int64
 	live    atomic.Int64
-	asked   atomic.Int64
+	asked   atomic.Int64 // times
+	most    atomic.Int64 // bytes
 }
 
 func newSlots(t *testing.T, a *budget.Account, slot, live int64) *slots {
@@ -32,6 +33,7 @@ func newSlots(t *testing.T, a *budget.Account, slot, live int64) *slots {
 
 func (s *slots) giveWay(bytes int64) int64 {
 	s.asked.Add(1)
+	s.most.Store(max(s.most.Load(), bytes)) // one call at a time
 	freed := int64(0)
 	for freed < bytes && s.live.Load() > 1 {
 		s.live.Add(-1)
@@ -132,8 +134,12 @@ func TestAccountResize(t *testing.T) {
 	if over := a.Resize(600); over != 0 || s.live.Load() != 4 {
 		t.Errorf("over by %d with %d slots, want 4", over, s.live.Load())
 	}
+	s.most.Store(0)
 	if over := a.Resize(200); over != 170 || a.Over() != 170 || s.live.Load() != 1 {
 		t.Errorf("over by %d, %d with %d slots, want 170 with the last", over, a.Over(), s.live.Load())
+	}
+	if s.most.Load() != 3*70 {
+		t.Errorf("%d bytes were asked for, of 3 slots to spare", s.most.Load())
 	}
 	if err := a.Admit(budget.Heap, 1); err == nil {
 		t.Error("admitted into a budget that is overdrawn")

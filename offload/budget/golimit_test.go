@@ -2,6 +2,7 @@ package budget_test
 
 import (
 	"math"
+	"runtime"
 	"runtime/debug"
 	"testing"
 
@@ -27,16 +28,17 @@ func TestSetGoLimit(t *testing.T) {
 	}
 }
 
+// What is live counts, and what was given back to the system does not.
 func TestHeapInUse(t *testing.T) {
+	const size = 64 << 20
+	debug.FreeOSMemory()
 	before := budget.HeapInUse()
-	block := make([]byte, 64<<20)
-	for i := range block {
-		block[i] = 1
-	}
-	if grown := budget.HeapInUse() - before; before <= 0 || grown < 60<<20 {
-		t.Errorf("%d bytes in use, %d more with 64 MiB more", before, grown)
-	}
-	if block[len(block)-1] != 1 {
-		t.Error("unreachable, but keeps the block")
+	block := make([]byte, size)
+	with := budget.HeapInUse()
+	runtime.KeepAlive(block)
+	debug.FreeOSMemory()
+	after := budget.HeapInUse()
+	if before <= 0 || with-before < size*9/10 || with-after < size*9/10 {
+		t.Errorf("in use: %d bytes before, %d with %d more, %d after", before, with, size, after)
 	}
 }

@@ -133,11 +133,11 @@ func discoverCases() []struct {
 			3 * gib, "control group /kubepods: 3.22 GB", 0,
 		},
 		{
-			"a path outside the namespace",
+			"a path outside the namespace", // not the group of that name inside
 			root(laptop(), map[string]string{
 				"proc/self/cgroup":    "0::/../other\n",
 				"proc/self/mountinfo": fmt.Sprintf(v2Mount, "/"),
-			}, v2("sys/fs/cgroup", "3221225472", "max", 0, 0, 0)),
+			}, v2("sys/fs/cgroup", "3221225472", "max", 0, 0, 0), v2("sys/fs/cgroup/other", "1073741824", "max", 0, 0, 0)),
 			3 * gib, "control group /: 3.22 GB", 0,
 		},
 		{
@@ -147,6 +147,22 @@ func discoverCases() []struct {
 				"proc/self/mountinfo": "30 24 0:27 /../.. /host/cgroup rw - cgroup2 cgroup rw\n" + fmt.Sprintf(v2Mount, "/"),
 			}, v2("sys/fs/cgroup", "3221225472", "max", 0, 0, 0), v2("host/cgroup", "1073741824", "max", 0, 0, 0)),
 			3 * gib, "control group /: 3.22 GB", 0,
+		},
+		{
+			"the mount that shows the most",
+			root(laptop(), map[string]string{
+				"proc/self/cgroup":    "0::/a b/c\n",
+				"proc/self/mountinfo": `30 24 0:27 /a\040b /part rw - cgroup2 cgroup rw` + "\n" + fmt.Sprintf(v2Mount, "/"),
+			}, v2("sys/fs/cgroup/a b", "3221225472", "max", 0, 0, 0), v2("part", "3221225472", "max", 0, 0, 0),
+				map[string]string{"sys/fs/cgroup/memory.high": "2147483648"}),
+			2 * gib, "control group /: 2.15 GB", 0,
+		},
+		{
+			"a mount's top with a space",
+			root(laptop(), map[string]string{
+				"proc/self/cgroup": "0::/a b/c\n", "proc/self/mountinfo": `30 24 0:27 /a\040b /part rw - cgroup2 cgroup rw` + "\n",
+			}, v2("part/c", "3221225472", "max", 0, 0, 0)),
+			3 * gib, "control group /a b/c: 3.22 GB", 0,
 		},
 		{
 			"a service with MemoryHigh",
@@ -246,6 +262,9 @@ func TestDiscover(t *testing.T) {
 				t.Errorf("default budget %d, want %d", byDefault, c.byDefault)
 			}
 			for _, level := range l.Levels {
+				if level.Limit > 64*gib {
+					t.Errorf("%v is no limit", level)
+				}
 				if byDefault > max(level.Room()-64e6, 0) {
 					t.Errorf("default budget %d leaves too little of %v", byDefault, level)
 				}

@@ -132,10 +132,20 @@ func TestPressureIgnores(t *testing.T) {
 		{"stalls of others", root(laptop(), own), map[string]string{"proc/pressure/memory": psiHigh, "proc/meminfo": scarce},
 			map[string]string{scope + "/memory.pressure": psiSome}, budget.Some},
 		{"a kill in a group beside ours", root(laptop(), own, map[string]string{parent: "oom_kill 0\n", scope + "/memory.events.local": "oom_kill 0\n"}),
-			map[string]string{parent: "oom_kill 1\n"}, kill, budget.High},
+			map[string]string{parent: "oom_kill 1\n"}, map[string]string{scope + "/memory.pressure": psiSome}, budget.Some},
 		{"page cache at the limit", root(laptop(), group1, v1(a, gib, gib, gib, gib/2, 0), map[string]string{a + "/memory.failcnt": "7\n"}),
 			map[string]string{a + "/memory.failcnt": "99\n"},
 			map[string]string{"proc/pressure/memory": psiHigh, "proc/meminfo": scarce}, budget.High},
+		{
+			"our group at its limit, without a stall",
+			root(laptop(), own, v2(scope, "1073741824", "max", gib, 0, 0), map[string]string{scope + "/memory.events.local": "max 1\n"}),
+			map[string]string{scope + "/memory.events.local": "max 9\n"},
+			map[string]string{scope + "/memory.pressure": psiHigh}, budget.High,
+		},
+		{
+			"memory that is scarce, without a stall", root(laptop()), map[string]string{"proc/meminfo": scarce},
+			map[string]string{"proc/pressure/memory": psiHigh}, budget.High,
+		},
 		{"nonsense", root(laptop(), own), map[string]string{scope + "/memory.pressure": "some avg10=NaN\nfull avg10=999\n\x00"},
 			map[string]string{scope + "/memory.pressure": psiSome}, budget.Some},
 	} {

@@ -78,9 +78,6 @@ func isDecimal(s string) bool {
 // times is number, a decimal, in units of unit bytes, without what is less than
 // a byte.
 func times(number string, unit int64) (int64, error) {
-	if strings.HasPrefix(number, ".") {
-		number = "0" + number
-	}
 	r, ok := new(big.Rat).SetString(number)
 	if !ok {
 		return 0, errors.New("is not a number")

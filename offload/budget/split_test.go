@@ -130,6 +130,15 @@ func TestSplitNegative(t *testing.T) {
 	}
 }
 
+// Sizes from a hostile header do not wrap round.
+func TestSplitHuge(t *testing.T) {
+	n := budget.Need{Dense: math.MaxInt64, Scratch: math.MaxInt64, KVPerToken: math.MaxInt64, Context: math.MaxInt, Experts: 1 << 62, ExpertSmallest: 1 << 61, ExpertLargest: 1 << 62}
+	var small *budget.TooSmall
+	if p, err := budget.Split(n, math.MaxInt64); !errors.As(err, &small) {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
 // Whatever the need, the parts sum up to the budget, and each has its own.
 func TestSplitSums(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))

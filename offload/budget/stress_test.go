@@ -105,6 +105,16 @@ func TestGovernorGrowsBack(t *testing.T) {
 	}
 }
 
+func TestGovernorCountsCalmStepsOnEnd(t *testing.T) {
+	var g budget.Governor
+	steps(&g, budget.Some, 1)
+	steps(&g, budget.Calm, 29)
+	share := steps(&g, budget.Some, 1)
+	if got := steps(&g, budget.Calm, 29); got != share {
+		t.Errorf("share %g, want %g: 29 calm steps, and 29 before Stress", got, share)
+	}
+}
+
 // Growing that brings the Stress back is tried less and less often.
 func TestGovernorLearns(t *testing.T) {
 	var g budget.Governor
