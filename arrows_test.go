@@ -38,13 +38,14 @@ func arrows() map[string][]string {
 		"moe/sample":     nil,
 		"moe/stories":    nil,
 
-		"offload":        {"flashio", "flashio/bundle", "offload/policy", "moe/expert", "moe/kernels", "moe/ggml"},
-		"offload/policy": nil,
-		"offload/budget": nil,
-		"predictor":      {"moe/expert", "moe/kernels"},
-		"placement":      nil,
-		"flashio":        nil,
-		"flashio/bundle": {"moe/ggml"},
+		"offload":           {"flashio", "flashio/bundle", "offload/policy", "moe/expert", "moe/kernels", "moe/ggml"},
+		"offload/policy":    nil,
+		"offload/budget":    nil,
+		"predictor":         {"moe/expert", "moe/kernels", "moe/ggml"},
+		"placement":         nil,
+		"flashio":           nil,
+		"flashio/bundle":    {"moe/ggml"},
+		"flashio/flashtest": {"flashio"},
 	}
 }
 

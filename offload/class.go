@@ -111,7 +111,7 @@ func SlotBytes(t *expert.Table) int64 {
 
 // makeClasses sorts layers by what an expert of theirs is, and reserves
 // addresses for all their experts: only touched pages cost memory.
-func (s *Store) makeClasses(o Options) error {
+func (s *Store) makeClasses() error {
 	found := map[kind]*class{}
 	for i := range s.layers {
 		l := &s.layers[i]
@@ -131,15 +131,18 @@ func (s *Store) makeClasses(o Options) error {
 		l.class.experts += int64(l.Experts)
 	}
 	for _, c := range s.classes {
-		if err := c.reserve(o.Lock); err != nil {
+		if err := c.reserve(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *class) reserve(lock bool) (err error) {
-	if c.arena, err = flashio.NewArena(c.slot*c.experts, flashio.ArenaOptions{Lock: lock}); err != nil {
+// reserve takes the addresses. Where that is permitted the memory is kept out
+// of swap: reading an expert back from there would cost what reading it from
+// its file does, and writing it out before that as well.
+func (c *class) reserve() (err error) {
+	if c.arena, err = flashio.NewArena(c.slot*c.experts, flashio.ArenaOptions{Lock: true}); err != nil {
 		return err
 	}
 	n := int(c.experts)

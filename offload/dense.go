@@ -44,7 +44,7 @@ func ReadDense(ctx context.Context, r *flashio.Reader, ranges []Range, progress 
 		_, length, _ := flashio.Window(d.runs[i].Offset, d.runs[i].Size)
 		total += length
 	}
-	if d.arena, err = flashio.NewArena(max(total, flashio.Alignment), flashio.ArenaOptions{}); err != nil {
+	if d.arena, err = flashio.NewArena(max(total, flashio.Alignment), flashio.ArenaOptions{Lock: true}); err != nil {
 		return nil, err
 	}
 	if err := d.read(ctx, r, total, progress); err != nil {

@@ -31,8 +31,6 @@ type Options struct {
 	Policy string
 	// Ahead is how many layers ahead the Predictor is asked; 0 is 2.
 	Ahead int
-	// Lock keeps the experts from being swapped out, where that is permitted.
-	Lock bool
 }
 
 const defaultAhead = 2
@@ -108,7 +106,7 @@ func New(t *expert.Table, r *flashio.Reader, o Options) (*Store, error) {
 	}
 	s.where = slices.Repeat([]int32{none}, len(s.layers)*s.experts)
 	s.stats.Layers = make([]LayerStats, len(s.layers))
-	err = s.makeClasses(o)
+	err = s.makeClasses()
 	if err == nil {
 		err = s.makeBounces()
 	}
