@@ -1,7 +1,7 @@
-// Package predictor will estimate which experts are wanted next, for the choice
-// of victims in a cache and for reading ahead. It is not written yet; this is
-// its design. It is pure: no input or output, no clock, no goroutine; it is told
-// what was routed and answers with probabilities.
+// Package predictor estimates which experts are wanted next, for reading ahead
+// and for the choice of victims in a cache. Its first part, Gate, is written;
+// the rest of this text is the design of what follows. It is pure: no input or
+// output, no clock, no goroutine; it is told what was routed and answers.
 //
 // # What
 //
