@@ -4,7 +4,7 @@
 //
 // Streams are the three standard streams; ui.go says what goes where. A
 // command is one verb with its flags, one file each: run (also the default),
-// inspect, bench, version.
+// inspect, bench, pack, doctor, version.
 //
 // # Exit codes
 //

@@ -8,6 +8,7 @@ moed COMMAND [flags] [ARGUMENTS]`
 	description = `moed "Once upon a time"
 moed -m qwen3-30b.gguf "why is the sky blue?"
 git diff | moed -m qwen3-30b.gguf "explain" -s "be brief" -o temperature 0.2
+moed -m qwen3-30b.gguf --memory 8G "why is the sky blue?"
 moed inspect qwen3-30b.gguf
 moed bench qwen3-30b.gguf --tokens 64`
 )

@@ -16,8 +16,9 @@
 //     of 64 positions of anonymous memory. It can be rewound, and reused for a
 //     prompt that begins alike.
 //   - Token: one position of a batch.
-//   - Experts: where a layer gets its experts from. Today they all lie in the
-//     mapped file (resident); stores that read them from flash plug in here.
+//   - Experts: where a layer gets its experts from. They all lie in the image
+//     (resident), or a store reads them when they are wanted (package offload).
+//   - Footprint: what a model would hold in memory, told from its header.
 //   - runner: the scratch memory of a forward pass, all of it allocated by Open,
 //     so that a decode step allocates nothing.
 //
@@ -39,7 +40,7 @@
 //
 // # Caveats
 //
-// The weights are mapped: a file that is truncated while its model is open ends
-// the process. Forward passes of one model run one at a time. Slices of logits
+// Open maps the file: one that is truncated while its model is open ends the
+// process. New takes an image that was read instead. Forward passes of one model run one at a time. Slices of logits
 // that Session returns are valid until the session's next call.
 package moe
