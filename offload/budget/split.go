@@ -42,7 +42,7 @@ type Plan struct {
 // firstTokens of KV are set aside at first. More is admitted as it is used:
 // most of a long context never is, and experts are read into its memory
 // meanwhile.
-const firstTokens = 1024
+const firstTokens = 256
 
 // Cycles is how many tokens' experts fit; below 1 a cache evicts each expert
 // before it comes round again, unless it is careful. 0 where nothing is routed.
