@@ -87,6 +87,9 @@ func writeCheckup(out io.Writer, r *daemon.Checkup) error {
 		row("direct reads", "yes")
 	}
 	row("choice", "%s", d.Why)
+	if text := d.Packing(); text != "" {
+		row("packing", "%s", text)
+	}
 	if r.Kept != "" {
 		row("kept in", "%s", clean(r.Kept))
 	}

@@ -178,6 +178,7 @@ func TestChoose(t *testing.T) {
 		{"the fewest that are as good", []Point{p(Direct, mib, 2, 700), p(Direct, mib, 4, 990), p(Direct, mib, 8, 1000)}, Direct, 4, mib, "4 at once"},
 		{"tiny reads are not worth their calls", []Point{p(Direct, 4*kib, 8, 1000)}, Direct, 8, 256 * kib, "of 4 KiB"},
 		{"one at a time is never enough", []Point{p(Direct, mib, 1, 1000)}, Direct, 2, mib, "1 at once"},
+		{"more at once for one matrix", []Point{p(Direct, mib, 2, 600), p(Direct, mib, 8, 700), p(Direct, 4*mib, 2, 900)}, Direct, 8, 4 * mib, "8 at once for reads of 1 MiB"},
 		{"buffered is a little faster", []Point{p(Direct, mib, 4, 1000), p(Buffered, mib, 4, 1100)}, Direct, 4, mib, "direct reads, since they reach 1000 MB/s and buffered ones 1100 MB/s"},
 		{"buffered is much faster", []Point{p(Direct, mib, 4, 1000), p(Buffered, mib, 4, 1200)}, Buffered, 4, mib, "buffered reads, since they reach 1200 MB/s"},
 		{"no direct reads", []Point{p(Buffered, 256*kib, 4, 5000)}, Buffered, 4, 256 * kib, "there are no direct ones"},
@@ -186,5 +187,20 @@ func TestChoose(t *testing.T) {
 		if b != c.backend || flight != c.flight || read != c.read || !strings.Contains(why, c.says) {
 			t.Errorf("%s: chose %v, %d, %d: %s", c.name, b, flight, read, why)
 		}
+	}
+}
+
+// TestPacking: whether packing pays follows from what was measured.
+func TestPacking(t *testing.T) {
+	for want, rate := range map[string]float64{"pays": 1300e6, "does not pay": 1200e6} {
+		d := Device{Backend: Direct, InFlight: 4, Points: []Point{
+			{Backend: Direct, Size: 1 << 20, InFlight: 4, Rate: 1000e6}, {Backend: Direct, Size: 1 << 20, InFlight: 8, Rate: 2000e6},
+			{Backend: Direct, Size: 4 << 20, InFlight: 4, Rate: rate}, {Backend: Buffered, Size: 4 << 20, InFlight: 4, Rate: 9000e6}}}
+		if got := d.Packing(); !strings.HasPrefix(got, want+":") {
+			t.Errorf("%.0f MB/s: %s, want that it %s", rate/1e6, got, want)
+		}
+	}
+	if got := (&Device{}).Packing(); got != "" {
+		t.Errorf("of nothing measured: %s", got)
 	}
 }
