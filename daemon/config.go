@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -34,7 +35,13 @@ type FlashConfig struct {
 	Backend string // direct, buffered or mapped; "" is what measured best
 	Policy  string // of package offload/policy; "" is the recommended one
 	Ahead   int    // layers to read ahead; 0 is the default, below 0 none
+
+	open openFunc // nil is flashio.Open
 }
+
+// processors is how many the process may use. It is read before anything raises
+// GOMAXPROCS for the sake of goroutines that wait.
+var processors = runtime.GOMAXPROCS(0)
 
 // Check reports what is wrong with c, as far as that can be told without the
 // model.
@@ -57,7 +64,7 @@ func (c *Config) Check() error {
 
 // options are those of flash, as far as c says.
 func (c *FlashConfig) options() (o flashOptions, err error) {
-	o.policy, o.ahead = c.Policy, c.Ahead
+	o.policy, o.ahead, o.open = c.Policy, c.Ahead, c.open
 	if c.Policy != "" && !slices.Contains(policy.Names(), c.Policy) {
 		return o, fmt.Errorf("policy %q is not known; there are %s", c.Policy, strings.Join(policy.Names(), ", "))
 	}

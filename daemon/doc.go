@@ -7,7 +7,15 @@
 //
 // An Engine is one open model that answers Requests, each with a Result. A
 // Report says what is in a GGUF file, whether or not moed runs it. A Bench is
-// one measured run, whose choices are greedy so that it repeats.
+// one measured run, whose choices are greedy so that it repeats. Pack rewrites a
+// model's experts as bundles, and a Doctor looks at the machine and its disk.
+//
+// An Engine with a model file works within one memory budget. Before anything
+// is loaded the header is measured and the budget divided (memory.go); then the
+// dense weights are read into memory, and experts when they are wanted
+// (flash.go). The key-value cache is admitted against the account of that
+// budget, and experts give way to it; so they do where the budget is lowered
+// or the system is short of memory.
 //
 // # The service that this becomes
 //

@@ -39,6 +39,9 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Threads == 0 {
+		c.Threads = processors
+	}
 	o := moe.Options{Threads: c.Threads, Context: c.Context, KV: kv}
 	e := &Engine{name: stories.Name}
 	if c.Model == "" {
@@ -47,10 +50,10 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 		e.name = strings.TrimSuffix(filepath.Base(c.Model), ".gguf")
 		err = e.openFile(ctx, c, o)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		e.session, err = e.model.NewSession()
 	}
-	if e.session, err = e.model.NewSession(); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	e.template = sync.OnceValues(e.model.Template)
@@ -75,8 +78,7 @@ func (e *Engine) openFile(ctx context.Context, c Config, o moe.Options) (err err
 		return errors.Join(err, e.memory.close())
 	}
 	e.model = e.flash.model
-	e.memory.serve(e.flash)
-	return nil
+	return e.memory.serve(e.flash)
 }
 
 // Close gives everything back.
@@ -85,14 +87,17 @@ func (e *Engine) Close() error {
 		e.session.Close()
 	}
 	if e.flash == nil {
+		if e.model == nil {
+			return nil
+		}
 		return e.model.Close()
 	}
 	return errors.Join(e.memory.close(), e.flash.close())
 }
 
 // Resize changes the memory of a model that was read from a file while it works,
-// up or down; texts under way go on. It fails where other parts than the
-// experts need more than that already.
+// up or down; texts under way go on. It fails, and changes nothing, where other
+// parts than the experts need more than that already.
 func (e *Engine) Resize(size string) error {
 	if e.memory == nil {
 		return fmt.Errorf("the built-in model has no memory budget")
@@ -101,11 +106,7 @@ func (e *Engine) Resize(size string) error {
 	if err != nil {
 		return fmt.Errorf("memory: %w", err)
 	}
-	over, err := e.memory.resize(a.In(e.memory.limits.Available))
-	if err == nil && over > 0 {
-		err = fmt.Errorf("memory of %s: what is in use needs %.2f GB more; end some texts, or allow more", a, float64(over)/1e9)
-	}
-	return err
+	return e.memory.resize(a.In(e.memory.limits.Available))
 }
 
 // intact reports a model file that is no longer what was opened. The built-in
@@ -118,6 +119,18 @@ func (e *Engine) intact() error {
 		return fmt.Errorf("%s: %w; open the model again", e.header.path, err)
 	}
 	return nil
+}
+
+// genuine takes what was computed and passes it on, unless the file that was
+// read for it has changed: that is also why a read may have failed.
+func (e *Engine) genuine(logits []float32, err error) ([]float32, error) {
+	switch changed := e.intact(); {
+	case changed != nil && err != nil:
+		return nil, fmt.Errorf("%w (%w)", changed, err)
+	case changed != nil:
+		return nil, changed
+	}
+	return logits, err
 }
 
 // Name is the model's file name without its ending, or the built-in's.
@@ -230,7 +243,7 @@ func (g *generation) prefill(ctx context.Context, ids []int32) ([]float32, error
 	if g.request.Progress != nil {
 		o.Progress = func(done, _ int) { g.request.Progress(kept+done, len(ids)) }
 	}
-	return g.engine.session.Prefill(ctx, ids[kept:], o)
+	return g.engine.genuine(g.engine.session.Prefill(ctx, ids[kept:], o))
 }
 
 // decode makes tokens until one ends the text, and sets why it ended.
@@ -267,10 +280,7 @@ func (g *generation) decode(ctx context.Context, logits []float32) error {
 		if len(res.IDs) == limit {
 			return nil
 		}
-		if err := g.engine.intact(); err != nil {
-			return err
-		}
-		if logits, err = session.Step(ctx, id); err != nil {
+		if logits, err = g.engine.genuine(session.Step(ctx, id)); err != nil {
 			return err
 		}
 	}

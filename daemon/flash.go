@@ -30,9 +30,11 @@ type flashOptions struct {
 	ahead    int   // layers to read ahead; below 0 is none
 	policy   string
 	reader   flashio.Options
-	open     func(path string, o flashio.Options) (*flashio.Reader, error) // nil is flashio.Open
-	progress func(done, total int64)                                       // of the dense weights, in bytes
+	open     openFunc                // nil is flashio.Open
+	progress func(done, total int64) // of the dense weights, in bytes
 }
+
+type openFunc func(path string, o flashio.Options) (*flashio.Reader, error)
 
 // header is what a file says of itself before anything of it is loaded.
 type header struct {
@@ -122,6 +124,9 @@ func (f *flash) check(h *header) error {
 	info, err := os.Stat(h.path)
 	if err == nil && (!os.SameFile(info, h.info) || info.Size() != h.size || !info.ModTime().Equal(h.info.ModTime())) {
 		err = flashio.ErrChanged
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", flashio.ErrChanged, err)
 	}
 	if err == nil {
 		err = f.reader.Check()

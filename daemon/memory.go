@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -19,8 +20,14 @@ type memory struct {
 	plan      budget.Plan
 	account   *budget.Account
 	store     *offload.Store // nil until serve, and without routed experts
-	procs     int            // to go back to, 0 where it was not changed
-	growing   sync.Mutex     // one grows the experts back at a time
+	pressure  *budget.Pressure
+
+	mu    sync.Mutex // one changes the size of things at a time; guards the two below
+	total int64      // the budget
+	share float64    // of total, in use while the system is short of memory
+
+	sizing sync.Mutex // held while the store's size is read and changed; the last to be taken
+	booked int64      // what the account has for experts, but for releases on their way; sizing guards it
 }
 
 // amount is the memory that c asks for.
@@ -39,7 +46,7 @@ func (c *Config) amount() (budget.Amount, error) {
 // is loaded. It sets in o what follows from that: the longest batch whose
 // activations are a small part, and the admission of the KV cache.
 func newMemory(c Config, h *header, o *moe.Options) (*memory, error) {
-	m := &memory{}
+	m := &memory{share: 1}
 	var err error
 	if m.asked, err = c.amount(); err != nil {
 		return nil, err
@@ -47,18 +54,15 @@ func newMemory(c Config, h *header, o *moe.Options) (*memory, error) {
 	m.limits, err = budget.Discover(nil)
 	total := budget.Default(m.limits)
 	if m.asked != (budget.Amount{}) {
-		total, err = m.asked.In(m.limits.Available), nil
+		total = m.asked.In(m.limits.Available)
 	}
-	if err != nil {
+	if err != nil && total == 0 { // a share of nothing is known, or nothing was asked for
 		return nil, err
 	}
-	if err := m.measure(h, o, total); err != nil {
+	if err := m.divide(h, o, total); err != nil {
 		return nil, err
 	}
-	if m.plan, err = budget.Split(m.need(h), total); err != nil {
-		return nil, err
-	}
-	m.account = budget.NewAccount(total)
+	m.total, m.account = total, budget.NewAccount(total)
 	for part, bytes := range map[budget.Part]int64{budget.Dense: m.plan.Dense, budget.Scratch: m.plan.Scratch + m.plan.Slack,
 		budget.Heap: m.plan.Heap, budget.Experts: m.plan.Experts} {
 		if err := m.account.Admit(part, bytes); err != nil {
@@ -76,15 +80,18 @@ const (
 	leastBatch   = 32
 )
 
-// measure sizes the model with a batch that suits the budget.
-func (m *memory) measure(h *header, o *moe.Options, total int64) (err error) {
+// divide sizes the model with a batch that suits the budget, and divides that.
+// Before a budget is refused the shortest batch is tried, so that the smallest
+// budget that the error names is one that works.
+func (m *memory) divide(h *header, o *moe.Options, total int64) (err error) {
 	for {
 		if m.footprint, err = moe.Measure(h.file, *o); err != nil {
 			return err
 		}
+		m.plan, err = budget.Split(m.need(h), total)
 		batch := m.footprint.Options.Batch
-		if float64(m.footprint.Scratch) <= scratchShare*float64(total) || batch <= leastBatch {
-			return nil
+		if err == nil && float64(m.footprint.Scratch) <= scratchShare*float64(total) || batch <= leastBatch {
+			return err
 		}
 		o.Batch = max(batch/2, leastBatch)
 	}
@@ -100,8 +107,9 @@ const (
 // need is what the model wants of a budget.
 func (m *memory) need(h *header) budget.Need {
 	fp := m.footprint
+	blocks := (fp.Options.Context + fp.KVTokens - 1) / fp.KVTokens // the KV cache grows by whole ones
 	n := budget.Need{Dense: offload.DenseBytes(h.denseRanges()), Scratch: fp.Scratch, Heap: heapBase + heapPerHeader*h.file.DataOffset,
-		KVPerToken: fp.KVBlock / int64(fp.KVTokens), Context: fp.Options.Context}
+		KVPerToken: fp.KVBlock / int64(fp.KVTokens), Context: blocks * fp.KVTokens}
 	if fp.Memory.Experts == 0 {
 		return n
 	}
@@ -122,15 +130,24 @@ func (m *memory) need(h *header) budget.Need {
 // scheduler for the goroutines that wait for the disk: the engine's threads keep
 // theirs busy for milliseconds on end, and a read that has ended would wait as
 // long to be noticed and followed by the next.
-func (m *memory) serve(f *flash) {
+func (m *memory) serve(f *flash) error {
+	budget.SetGoLimit(max(m.plan.Heap+m.plan.Scratch, budget.HeapInUse()*5/4))
+	if f.store == nil {
+		return nil
+	}
 	m.store = f.store
-	if m.store != nil {
-		m.account.OnShort(offload.Least(m.footprint.Table), m.giveWay)
+	m.booked = m.store.Bytes()
+	m.account.Release(budget.Experts, m.plan.Experts-m.booked) // too little for one more
+	m.account.OnShort(offload.Least(m.footprint.Table), m.giveWay)
+	if want := m.footprint.Options.Threads + f.reader.Info().InFlight; runtime.GOMAXPROCS(0) < want {
+		runtime.GOMAXPROCS(want)
 	}
-	inFlight := f.reader.Info().InFlight
-	if want := m.footprint.Options.Threads + inFlight; m.store != nil && runtime.GOMAXPROCS(0) < want {
-		m.procs = runtime.GOMAXPROCS(want)
+	var err error
+	m.pressure, err = budget.Watch(budget.PressureOptions{}, func(_ budget.Stress, share float64) { m.squeeze(share) })
+	if errors.Is(err, budget.ErrNoSigns) {
+		err = nil // nothing to watch here
 	}
+	return err
 }
 
 // admitKV is asked before a KV cache grows and told when it has shrunk.
@@ -142,13 +159,24 @@ func (m *memory) admitKV(bytes int64) error {
 	return m.growBack()
 }
 
-// giveWay shrinks the cache of experts and returns by how much.
+// giveWay shrinks the cache of experts and returns by how much. Slots in use are
+// given back by the store later; that counts the next time.
 func (m *memory) giveWay(bytes int64) int64 {
-	before := m.store.Bytes()
-	if err := m.store.Resize(before - bytes); err != nil {
-		return 0
+	m.sizing.Lock()
+	defer m.sizing.Unlock()
+	freed := m.settle()
+	if freed < bytes && m.store.Resize(m.booked-(bytes-freed)) == nil {
+		freed += m.settle()
 	}
-	return before - m.store.Bytes()
+	return freed
+}
+
+// settle books what the store holds, and returns how much less that is than
+// before. The caller holds sizing and releases it.
+func (m *memory) settle() int64 {
+	before := m.booked
+	m.booked = m.store.Bytes()
+	return before - m.booked
 }
 
 // growBack lets the experts have what nobody else uses.
@@ -156,41 +184,97 @@ func (m *memory) growBack() error {
 	if m.store == nil {
 		return nil
 	}
-	m.growing.Lock()
-	defer m.growing.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.growExperts()
+}
+
+func (m *memory) growExperts() error {
+	m.sizing.Lock()
+	defer m.sizing.Unlock()
+	m.account.Release(budget.Experts, m.settle())
 	usage := m.account.Usage()
-	spare := usage.Total - usage.Used() - m.keptForKV(usage)
+	kept := max(m.plan.KV-usage.Parts[budget.KV], 0) // for the first tokens, and nobody has taken it yet
 	missing := m.plan.AllExperts - usage.Parts[budget.Experts]
-	if spare = min(spare, missing); spare < growStep {
+	spare := min(usage.Room()-kept, missing)
+	if spare <= 0 || spare < min(growStep, missing, m.plan.AllExperts/16) {
 		return nil
 	}
 	got := m.account.AdmitUpTo(budget.Experts, spare)
-	before := m.store.Bytes()
-	err := m.store.Resize(before + got)
-	m.account.Release(budget.Experts, got-(m.store.Bytes()-before))
+	err := m.store.Resize(m.booked + got)
+	m.account.Release(budget.Experts, got+m.settle())
 	return err
 }
 
-// growStep is the least that is worth growing by.
+// growStep is the least that is worth growing by, or a sixteenth of all experts,
+// or what is missing, where that is less.
 const growStep = 64 << 20
 
-// keptForKV is what the plan has for the first tokens and nobody has taken.
-func (m *memory) keptForKV(u budget.Usage) int64 { return max(m.plan.KV-u.Parts[budget.KV], 0) }
-
-// resize changes the budget of a running model. What is used already by other
-// parts than the experts stays; the result is by how much it is above the new
-// budget then.
-func (m *memory) resize(total int64) (over int64, err error) {
-	over = m.account.Resize(total)
-	return over, m.growBack()
+// resize changes the budget of a running model. Where what is in use by other
+// parts than the experts is more, nothing changes.
+func (m *memory) resize(total int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.total
+	if least := m.least(); total < least {
+		return fmt.Errorf("a memory budget of %d bytes is too small: what is in use needs %d", total, least)
+	}
+	m.total = total
+	err := m.apply()
+	if err != nil {
+		m.total = before
+		err = errors.Join(err, m.apply())
+	}
+	return err
 }
 
-func (m *memory) close() error {
-	m.account.OnShort(0, nil)
-	if m.procs > 0 {
-		runtime.GOMAXPROCS(m.procs)
+// least is the smallest budget for what is in use now: all but the experts, and
+// one of them.
+func (m *memory) least() int64 {
+	usage := m.account.Usage()
+	least := usage.Used() - usage.Parts[budget.Experts]
+	if m.store != nil {
+		least += offload.Least(m.footprint.Table)
 	}
-	return nil
+	return least
+}
+
+// squeeze has only a share of the budget used while the system is short of
+// memory, but no less than what cannot give way.
+func (m *memory) squeeze(share float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.share = share
+	// An error leaves the experts as many as they are, and the next look at the
+	// system decides again.
+	_ = m.apply()
+}
+
+// apply brings account and store to the share of the budget. Growth of the KV
+// cache is admitted up to the plan's even then: a text under way does not end
+// because something else wants memory.
+func (m *memory) apply() error {
+	total := int64(m.share * float64(m.total))
+	if m.share < 1 {
+		kept := max(m.plan.KV-m.account.Usage().Parts[budget.KV], 0)
+		total = min(max(total, m.least()+kept), m.total)
+	}
+	m.account.Resize(total)
+	if m.store == nil {
+		return nil
+	}
+	return m.growExperts()
+}
+
+// close ends the watch and the collector's limit.
+func (m *memory) close() error {
+	var err error
+	if m.pressure != nil {
+		err = m.pressure.Close()
+	}
+	m.account.OnShort(0, nil)
+	budget.SetGoLimit(0)
+	return err
 }
 
 // notes are lines about the memory that a user should see.
@@ -204,4 +288,3 @@ func (m *memory) notes() []string {
 	}
 	return notes
 }
-

@@ -91,7 +91,9 @@ func (s *Store) meet(c *class, i int32, ls *LayerStats) {
 	}
 	rd := c.reading[i]
 	if rd == nil {
-		ls.Hits++
+		if c.state[i] == held {
+			ls.Hits++
+		}
 		return
 	}
 	ls.Late++
