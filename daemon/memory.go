@@ -102,6 +102,7 @@ func (m *memory) divide(h *header, o *moe.Options, total int64) (err error) {
 const (
 	heapBase      = 32 << 20
 	heapPerHeader = 5
+	kernelShare   = 600
 )
 
 // need is what the model wants of a budget.
@@ -113,16 +114,20 @@ func (m *memory) need(h *header) budget.Need {
 	if fp.Memory.Experts == 0 {
 		return n
 	}
+	// Page tables, and what else the kernel charges to a group for this much.
+	n.Slack = (fp.Dense + fp.Memory.Experts) / kernelShare
 	t := fp.Table
 	n.Experts, n.ExpertSmallest = offload.SlotBytes(t), offload.Least(t)
 	n.ExpertLargest = n.ExpertSmallest
+	bounces := int64(0) // where packed experts land
 	for i := range t.Layers {
 		l := &t.Layers[i]
 		n.TokenCycle += int64(min(fp.Config.TopK, l.Experts)) * l.Bytes()
-		n.Slack = max(n.Slack, 16*l.Bundles.Stride)
+		bounces = max(bounces, 16*l.Bundles.Stride)
 		// The predictor's copy of the router, and what the policy counts.
 		n.Heap += int64(l.Experts) * int64(2*fp.Config.Hidden+2*l.Experts+64)
 	}
+	n.Slack += bounces
 	return n
 }
 

@@ -15,7 +15,7 @@ const (
 	sample = 64
 	// sweepShare is the share of a layer's experts from which on all of them
 	// are named: reading a layer from end to end is then as quick, and misses
-	// none (as measured by ds4 for prefill, and again here).
+	// none (ds4 measured it for prefill).
 	sweepShare = 0.6
 )
 
