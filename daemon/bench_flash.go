@@ -55,9 +55,7 @@ type watch struct {
 	decode bool
 	loaded int64 // bytes read before the first prompt
 
-	atDecode offload.Stats
-	prefill  offload.Stats
-	rates    []float64 // bytes per second
+	atDecode offload.Stats // when decode began
 }
 
 func newWatch(e *Engine) *watch {

@@ -20,15 +20,6 @@ type stream struct {
 	steps []policy.Step
 }
 
-// token is the bytes that one token wants.
-func (s *stream) token() int64 {
-	var n int64
-	for _, step := range s.steps[len(s.steps)-s.shape.Layers:] {
-		n += int64(len(step.Experts)) * s.size[step.Layer]
-	}
-	return n
-}
-
 const prompt = 28 // tokens of the recorded trace that are its prompt
 
 // recorded is the trace of Qwen3-30B-A3B: the prompt as one batch per layer,
