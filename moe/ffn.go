@@ -98,9 +98,12 @@ func (r *runner) experts(ctx context.Context) error {
 // wants lists the experts that the batch chose.
 func (r *runner) wants() *expert.Demand {
 	d, rt := &r.demand, &r.routing
-	d.Layer, d.Hidden, d.Tokens = r.layer.index, r.normed.Floats()[:r.n*r.config.Hidden], r.n
+	c, pairs := r.config, r.n*r.config.TopK
+	d.Layer, d.Hidden, d.Tokens = r.layer.index, r.normed.Floats()[:r.n*c.Hidden], r.n
+	d.IDs, d.Pos = r.ids[:r.n], r.pos[:r.n]
+	d.Chosen, d.Weights, d.Probs = rt.chosen[:pairs], rt.weights[:pairs], rt.logits[:r.n*c.Experts]
 	d.Experts, d.Counts = d.Experts[:0], d.Counts[:0]
-	for e := range r.config.Experts {
+	for e := range c.Experts {
 		if n := rt.starts[e+1] - rt.starts[e]; n > 0 {
 			d.Experts, d.Counts = append(d.Experts, int32(e)), append(d.Counts, n)
 		}

@@ -80,7 +80,7 @@ func (r *runner) admit(batch []Token) error {
 		if err != nil {
 			return err
 		}
-		r.pos[i] = pos
+		r.ids[i], r.pos[i] = t.ID, pos
 	}
 	return nil
 }

@@ -53,8 +53,8 @@ func (r *runner) route() {
 	r.routing.order(c, r.n)
 }
 
-// chooseExperts turns one token's router logits, which it overwrites, into
-// chosen experts and their weights. bias is added for the choice only (nil for
+// chooseExperts turns one token's router logits, which become probabilities,
+// into chosen experts and their weights. bias is added for the choice only (nil for
 // none); scores is scratch of the same length.
 func chooseExperts(c *Config, logits, bias, scores []float32, chosen []int32, weights []float32) {
 	switch c.Gating {
@@ -82,6 +82,7 @@ func chooseExperts(c *Config, logits, bias, scores []float32, chosen []int32, we
 	}
 	if c.Gating == GatingSoftmaxChosen {
 		kernels.Softmax(weights)
+		kernels.Softmax(logits) // for who predicts
 	}
 	if c.NormWeights {
 		sum := float32(0)

@@ -28,6 +28,7 @@ type runner struct {
 	batch  []Token
 	n      int
 	layer  *layer
+	ids    []int32   // [B]
 	pos    []int     // [B]
 	angles []float32 // [B][rope dims]
 
@@ -74,7 +75,7 @@ func newRunner(c *Config, arch *architecture, w *weights, kv *kvLayout, o *Optio
 		return nil, err
 	}
 	r := &runner{config: c, weights: w, arch: arch, rope: rope}
-	r.pos = make([]int, B)
+	r.ids, r.pos = make([]int32, B), make([]int, B)
 	r.angles = make([]float32, B*c.RopeDims)
 	r.x = make([]float32, B*c.Hidden)
 	r.y = make([]float32, B*c.Hidden)

@@ -35,8 +35,23 @@ type Demand struct {
 	// Hidden are the normalised hidden states that the router saw, one row of
 	// the model's hidden size per token, for predictors of later layers.
 	Hidden []float32
-	// Tokens is the number of rows in Hidden.
+	// Tokens is the number of tokens in the batch.
 	Tokens int
+
+	// What follows is each token's, for traces and predictors; a store needs
+	// none of it, and who makes a demand by hand may leave it nil.
+
+	// IDs are the tokens, and Pos their places in their texts.
+	IDs []int32
+	Pos []int
+	// Chosen are the experts of each token in descending order of the router's
+	// preference, and Weights how much each counts: [Tokens][top-k].
+	Chosen  []int32
+	Weights []float32
+	// Probs are what the router thinks of every expert, also of those that it
+	// did not choose, in 0 to 1: a softmax over the layer or a sigmoid of each,
+	// before any bias for the choice. [Tokens][experts of the layer].
+	Probs []float32
 }
 
 // Lease is one expert on loan.
