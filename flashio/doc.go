@@ -32,7 +32,8 @@
 // completes them in any order. It reads neighbours together, splits what is
 // longer than its Options say, cancels or raises what is still queued, tries a
 // second time what failed, and counts: Stats. Under it lies a Source, which only
-// reads; package flashtest puts faults between the two.
+// reads; package flashtest puts faults between the two. Options can make the
+// device seem slower than it is, to measure what another would give.
 //
 // A Device is what a Calibration measured, random reads by size and by how many
 // at once, and what it chose. SaveDevice keeps it in the user's cache directory

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Backend is a way to get bytes out of a file.
@@ -63,6 +64,12 @@ type Options struct {
 	Backend  Backend
 	InFlight int   // reads under way at once, at most 64
 	MaxRead  int64 // longest read, in bytes, rounded up to Alignment, at most 64 MiB
+
+	// Rate and Latency make the device seem slower than it is, for measuring:
+	// no more than Rate bytes per second in all, 0 for no bound, and each read
+	// takes Latency more, during which others go on.
+	Rate    int64
+	Latency time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -87,4 +94,7 @@ type Info struct {
 	InFlight   int     `json:"in_flight"`  // reads under way at once
 	MaxRead    int64   `json:"max_read"`   // bytes
 	Calibrated bool    `json:"calibrated"` // some of this comes from a kept Device
+
+	Rate    int64         `json:"throttled_bytes_per_s,omitempty"` // of Options
+	Latency time.Duration `json:"throttled_latency_ns,omitempty"`  // of Options
 }

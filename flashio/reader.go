@@ -67,7 +67,11 @@ func NewReader(src Source, name string, size int64, o Options) *Reader {
 	o = o.withDefaults()
 	r := &Reader{src: src, info: Info{
 		Name: name, Size: size, Backend: o.Backend, InFlight: o.InFlight, MaxRead: o.MaxRead,
+		Rate: o.Rate, Latency: o.Latency,
 	}}
+	if o.Rate > 0 || o.Latency > 0 {
+		r.src = newThrottle(src, o)
+	}
 	r.work.L = &r.mu
 	r.workers.Add(o.InFlight)
 	for range o.InFlight {
