@@ -74,7 +74,11 @@ func (r *runner) experts(ctx context.Context) error {
 	if l.hasShared() {
 		r.each((*sharedActTask)(r))
 	}
-	if err := r.stream.Want(ctx, r.wants()); err != nil {
+	demand := r.wants()
+	if r.observe != nil {
+		r.observe(demand)
+	}
+	if err := r.stream.Want(ctx, demand); err != nil {
 		return err
 	}
 	for first := true; ; first = false {
