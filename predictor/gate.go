@@ -2,85 +2,97 @@ package predictor
 
 import (
 	"fmt"
-	"slices"
 
 	"moed/moe/expert"
 	"moed/moe/ggml"
 	"moed/moe/kernels"
 )
 
-const (
-	// sample is how many tokens of a batch are looked at: beyond them the union
-	// of a layer's experts says little that is new.
-	sample = 64
-	// sweepShare is the share of a layer's experts from which on all of them
-	// are named: reading a layer from end to end is then as quick, and misses
-	// none (ds4 measured it for prefill).
-	sweepShare = 0.6
-)
-
-// Gate guesses what a later layer wants by applying its router to the hidden
-// state of the layer at hand: the residual stream changes little from one layer
-// to the next (the speculative loading of Eliseev and Mazur 2023, arXiv
-// 2312.17238; the look-ahead of HOBBIT and Fate). It is used by one goroutine at
-// a time.
-type Gate struct {
+// gate applies the router of a later layer to the hidden state of the layer at
+// hand: the residual stream changes little from one layer to the next (the
+// speculative loading of Eliseev and Mazur 2023, arXiv 2312.17238; the
+// look-ahead of HOBBIT and Fate). What the layers between add to the state on
+// the average is learned and added first.
+type gate struct {
 	layers []gateLayer
 	hidden int
 	pool   *kernels.Pool // of one thread: it has no goroutines
 	x      *kernels.Vectors
-	logits []float32 // [sample][experts]
-	chosen []bool    // [experts]
+	scores []float32 // [sample][experts]
 }
 
-// gateLayer is a copy of a router of which the norm before it is a part, in
-// eight bits: a guess needs no more, and the copy costs a quarter of the memory
-// traffic.
+// gateLayer is a copy of a router of which the norm before it is a part.
 type gateLayer struct {
 	router  kernels.Matrix
-	inverse []float32 // [hidden], takes this layer's norm out of its input
+	inverse []float32   // [hidden], takes this layer's norm out of its input
+	shift   [][]float32 // [ahead][hidden], what layers before it add; nil until known
+	known   []int       // [ahead], states seen
 	expert.Gate
 }
 
-// NewGate copies the routers of a model.
-func NewGate(gates []expert.Gate) (*Gate, error) {
-	g := &Gate{layers: make([]gateLayer, len(gates)), pool: kernels.NewPool(1)}
-	most := 0
+// A shift is the mean of the first often states, and then follows one in thin of
+// them, each with a weight of driftRate.
+const (
+	often     = 64
+	thin      = 4
+	driftRate = 1.0 / 64
+)
+
+// fine is how many values all routers have at most for copies in eight bits,
+// which stay in a cache. Those of larger models have four: a guess is as long as
+// its copies' way from memory, and they lose about one choice in a hundred.
+const fine = 4 << 20
+
+// newGate copies the routers of a model.
+func newGate(gates []expert.Gate, ahead int) (*gate, error) {
+	g := &gate{layers: make([]gateLayer, len(gates)), pool: kernels.NewPool(1)}
+	most, cells := 0, 0
+	for i := range gates {
+		cells += gates[i].Router.Rows * gates[i].Router.Cols
+	}
+	kind := ggml.Q4_0
+	if cells <= fine {
+		kind = ggml.Q8_0
+	}
 	for i := range gates {
 		if gates[i].Router.Rows == 0 {
 			continue
 		}
-		if err := g.layers[i].fold(gates[i]); err != nil {
+		if cols := gates[i].Router.Cols; g.hidden != 0 && cols != g.hidden {
+			return nil, fmt.Errorf("router of layer %d: takes %d values, those before it %d", i, cols, g.hidden)
+		}
+		if err := g.layers[i].fold(gates[i], kind, ahead); err != nil {
 			return nil, fmt.Errorf("router of layer %d: %w", i, err)
 		}
 		g.hidden = gates[i].Router.Cols
 		most = max(most, gates[i].Router.Rows)
 	}
-	if most == 0 {
-		return nil, fmt.Errorf("the model has no routers")
-	}
 	g.x = kernels.NewVectors(g.hidden, sample, kernels.FormQ8_0)
-	g.logits = make([]float32, sample*most)
-	g.chosen = make([]bool, most)
+	g.scores = make([]float32, sample*most)
 	return g, nil
 }
 
 // fold sets l to the router of gate times its norm.
-func (l *gateLayer) fold(gate expert.Gate) error {
+func (l *gateLayer) fold(gate expert.Gate, kind ggml.Type, ahead int) error {
 	l.Gate = gate
+	l.shift, l.known = make([][]float32, ahead), make([]int, ahead)
 	rows, cols := gate.Router.Rows, gate.Router.Cols
-	stride, err := ggml.Q8_0.RowBytes(cols)
+	row := make([]float32, cols)
+	stride, err := kind.RowBytes(cols)
 	if err != nil {
 		return err
 	}
 	data := make([]byte, rows*stride)
-	row := make([]float32, cols)
 	for r := range rows {
 		kernels.Dequantize(row, gate.Router.Type, gate.Router.Data[r*gate.Router.Stride:])
 		for j := range row {
 			row[j] *= gate.Norm[j]
 		}
-		kernels.StoreQ8_0(data[r*stride:], row)
+		if to := data[r*stride:][:stride]; kind == ggml.Q8_0 {
+			kernels.StoreQ8_0(to, row)
+		} else {
+			storeQ4_0(to, row)
+		}
 	}
 	l.inverse = make([]float32, cols)
 	for j, n := range gate.Norm {
@@ -88,67 +100,105 @@ func (l *gateLayer) fold(gate expert.Gate) error {
 			l.inverse[j] = 1 / n
 		}
 	}
-	l.router, err = kernels.NewMatrix(ggml.Q8_0, rows, cols, data)
+	l.router, err = kernels.NewMatrix(kind, rows, cols, data)
 	return err
 }
 
-// Guess appends to dst the experts that layer is likely to want for the tokens
-// of d, a demand of an earlier layer: those that its router chooses when it is
-// shown what d's router saw, or all of them where they are most of the layer.
-// They are in ascending order.
-func (g *Gate) Guess(dst []int32, d *expert.Demand, layer int) []int32 {
-	to := &g.layers[layer]
-	tokens := min(d.Tokens, sample)
-	for i := range tokens {
-		at := i * d.Tokens / tokens * g.hidden
+// sees reports whether d shows what the gate of layer needs.
+func (g *gate) sees(d *expert.Demand, layer int) bool {
+	return g.layers[layer].router.Rows > 0 && g.layers[d.Layer].inverse != nil && len(d.Hidden) == d.Tokens*g.hidden
+}
+
+// look returns the scores by which layer's router would choose, [tokens of the
+// sample][experts], and keeps the states of those that are learned from.
+func (g *gate) look(at *pending, d *expert.Demand, layer, distance int) []float32 {
+	to, inverse := &g.layers[layer], g.layers[d.Layer].inverse
+	n, slot := min(d.Tokens, sample), 0
+	shift := to.shift[distance-1]
+	for i := range n {
 		row := g.x.Row(i)
-		for j, h := range d.Hidden[at : at+g.hidden] {
-			row[j] = h * g.layers[d.Layer].inverse[j]
+		from := d.Hidden[i*d.Tokens/n*g.hidden:][:len(row)]
+		for j, h := range from {
+			row[j] = h * inverse[j]
+		}
+		if slot < at.n && i == slot*n/at.n {
+			copy(at.seen[slot], row)
+			slot++
+		}
+		if shift != nil {
+			kernels.Add(row, shift)
 		}
 		g.x.Quantize(i)
 	}
 	experts := to.router.Rows
-	g.pool.Multiply(0, kernels.Product{W: to.router, X: g.x, Step: 1, N: tokens, Out: g.logits, Stride: experts})
-	clear(g.chosen)
-	union := 0
-	for i := range tokens {
-		union += g.choose(to, g.logits[i*experts:(i+1)*experts])
-	}
-	all := tokens > 1 && float64(union) > sweepShare*float64(experts)
-	for e := range experts {
-		if all || g.chosen[e] {
-			dst = append(dst, int32(e))
+	scores := g.scores[:n*experts]
+	g.pool.Multiply(0, kernels.Product{W: to.router, X: g.x, Step: 1, N: n, Out: scores, Stride: experts})
+	for i := range n {
+		s := scores[i*experts:][:experts]
+		if to.Bias != nil {
+			kernels.Add(s, to.Bias)
+		}
+		if to.Sigmoid {
+			kernels.Sigmoid(s)
+		}
+		if to.SelectBias != nil {
+			kernels.Add(s, to.SelectBias)
 		}
 	}
-	return dst
+	return scores
 }
 
-// choose marks the experts that a token's logits choose and returns how many
-// of them were not marked before.
-func (g *Gate) choose(l *gateLayer, logits []float32) int {
-	if l.Bias != nil {
-		kernels.Add(logits, l.Bias)
+// drift learns how far the state that layer's router saw is from that which a
+// layer before it has seen. Routers see a state times their norm's weight.
+func (g *gate) drift(layer, distance int, before, now []float32) {
+	to := &g.layers[layer]
+	known := &to.known[distance-1]
+	if *known++; *known > often && int(*known)%thin != 0 {
+		return
 	}
-	if l.Sigmoid {
-		kernels.Sigmoid(logits)
+	var sum float32
+	for _, h := range now {
+		sum += h * h
 	}
-	if l.SelectBias != nil {
-		kernels.Add(logits, l.SelectBias)
+	for _, h := range before {
+		sum += h * h
 	}
-	fresh := 0
-	for range min(l.TopK, len(logits)) {
-		best := slices.Index(logits, slices.Max(logits))
-		if best < 0 { // not a number
-			break
-		}
-		if !g.chosen[best] {
-			g.chosen[best] = true
-			fresh++
-		}
-		logits[best] = float32(lowest)
+	if !(sum < 1e30) { // not a number, which would stay for ever
+		return
 	}
-	return fresh
+	shift := to.shift[distance-1]
+	if shift == nil {
+		shift = make([]float32, g.hidden)
+		to.shift[distance-1] = shift
+	}
+	rate := float32(driftRate)
+	if *known <= often { // the first count as much as all before them
+		rate = 1 / float32(*known)
+	}
+	for j, h := range now {
+		shift[j] += rate * (h*to.inverse[j] - before[j] - shift[j])
+	}
 }
 
-// lowest takes an expert out of the choice.
-const lowest = -1e38
+// storeQ4_0 writes a row of the least precise of the common forms: blocks of 32
+// values with a scale that maps the one of largest size to -8.
+func storeQ4_0(dst []byte, row []float32) {
+	for ; len(row) >= 32; row, dst = row[32:], dst[18:] {
+		var most float32
+		for _, x := range row[:32] {
+			if max(x, -x) > max(most, -most) {
+				most = x
+			}
+		}
+		scale, inverse := [1]float32{most / -8}, float32(0)
+		if most != 0 {
+			inverse = -8 / most
+		}
+		kernels.StoreF16(dst, scale[:])
+		for j := range 16 {
+			dst[2+j] = four(row[j]*inverse) | four(row[j+16]*inverse)<<4
+		}
+	}
+}
+
+func four(x float32) byte { return byte(min(max(x+8.5, 0), 15)) }
