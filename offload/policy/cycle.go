@@ -18,9 +18,12 @@ type cycle struct {
 	follows succession
 	tokens  []float32           // [layer]: taken in, a prompt's at promptShare
 	average [averages][]float32 // [layer*Experts+expert]: of use, by rate
+	thought []float32           // [layer*Experts+expert]: moving average of what the router thinks
+	use     []float32           // [layer*Experts+expert]: p
 	wait    []float32           // [layer*Experts+expert]: visits beyond the layer's next one
 	share   []float32           // [expert]: of the batch's tokens, scratch
 	step    [averages]float32   // of the averages for this batch, scratch
+	seen    float32             // of thought, the like
 }
 
 const (
@@ -29,6 +32,9 @@ const (
 	// A prompt's tokens say less about the next ones than made ones do.
 	promptShare = 0.2
 	leastUse    = 1e-5
+	// thoughtRate is that of the average of the router's probabilities.
+	thoughtRate = 0.3
+	maxThought  = 1e6 // a sum beyond it is not one of probabilities
 )
 
 // rates of the moving averages per token; 0 is the mean of all tokens.
@@ -41,6 +47,8 @@ func newCycle(s Shape) *cycle {
 		blend:   newBlend(),
 		follows: newSuccession(s),
 		tokens:  make([]float32, s.Layers),
+		thought: make([]float32, n),
+		use:     make([]float32, n),
 		wait:    make([]float32, n),
 		share:   make([]float32, s.Experts),
 	}
@@ -48,50 +56,96 @@ func newCycle(s Shape) *cycle {
 		c.average[i] = make([]float32, n)
 	}
 	for i := range c.wait {
-		c.wait[i] = c.expect(0)
+		c.use[i], c.wait[i] = leastUse, c.expect(0)
 	}
 	return c
 }
 
-func (c *cycle) Visit(layer int, experts, counts []int32, tokens int) {
-	if !c.shape.holds(layer, 0) {
+func (c *cycle) Visit(v *Visit) {
+	if !c.shape.holds(v.Layer, 0) {
 		return
 	}
-	tokens = max(tokens, 1)
-	perToken := c.spread(experts, counts, tokens)
+	tokens := max(v.Tokens, 1)
+	perToken := c.spread(v.Experts, v.Counts, tokens)
 	if perToken == 0 {
 		return
 	}
 	chance := perToken / float32(c.shape.Experts)
-	if tokens == 1 && c.tokens[layer] > 0 {
-		c.judge(layer, experts, chance)
+	if tokens == 1 && c.tokens[v.Layer] > 0 {
+		c.judge(v.Layer, v.Experts, chance)
 	}
-	c.follows.note(layer, experts, tokens)
-	c.turn(layer, tokens)
-	c.update(layer*c.shape.Experts, chance)
+	c.follows.note(v.Layer, v.Experts, tokens)
+	c.turn(v.Layer, tokens)
+	c.think(v.Layer*c.shape.Experts, v.Probs, perToken)
+	c.update(v.Layer*c.shape.Experts, chance)
+}
+
+// think moves the average of what the router thinks: the one thing that tells
+// experts apart that are not chosen. It is scaled so that its sum is that of the
+// chosen ones. Where it is not known what was chosen stands in.
+func (c *cycle) think(at int, probs []float32, perToken float32) {
+	thought, scale := c.thought[at:][:len(c.share)], float32(0)
+	if len(probs) <= len(c.share) {
+		for _, p := range probs {
+			scale += p
+		}
+	}
+	if !(scale > 0) || scale > maxThought {
+		for e, share := range c.share {
+			thought[e] += c.seen * (share - thought[e])
+		}
+		return
+	}
+	scale = perToken / scale
+	for e, p := range probs {
+		thought[e] += c.seen * (min(1, max(0, p*scale)) - thought[e])
+	}
 }
 
 // update moves the averages of the layer that begins at cell at by the batch's
 // shares, and sets its waits by the blend of all estimates.
 func (c *cycle) update(at int, chance float32) {
 	n := len(c.share)
-	wait, next := c.wait[at:][:n], c.follows.next[at:][:n]
-	for e := range wait {
-		wait[e] = c.blend.weight[ofChance] * chance
+	wait, use, next, thought := c.wait[at:][:n], c.use[at:][:n], c.follows.next[at:][:n], c.thought[at:][:n]
+	for e := range use {
+		use[e] = c.blend.weight[ofChance]*chance + c.blend.weight[ofThought]*thought[e]
 	}
 	for i := range c.average {
 		average, step, weight := c.average[i][at:][:n], c.step[i], c.blend.weight[i]
 		for e, share := range c.share {
 			average[e] += step * (share - average[e])
-			wait[e] += weight * average[e]
+			use[e] += weight * average[e]
 		}
 	}
 	// Where little has been seen to follow, the others' estimate stands in.
 	weight := c.blend.weight[ofSuccession]
 	unknown := c.follows.unknown / (1 - weight)
-	for e, p := range wait {
+	for e, p := range use {
 		next[e] += unknown * p
-		wait[e] = c.expect(p + weight*next[e])
+		use[e] = min(1, max(p+weight*next[e], leastUse))
+		wait[e] = c.expect(use[e])
+	}
+}
+
+// Foresee sets the waits of a layer of which more is known. An expert that its
+// next visit wants with probability p waits as one that every visit does; but
+// it waits no longer than one of which it is only known that this visit passes
+// it by, if it does.
+func (c *cycle) Foresee(layer int, experts []int32, p []float32) {
+	if !c.shape.holds(layer, 0) {
+		return
+	}
+	n, layers := c.shape.Experts, float32(c.shape.Layers)
+	wait, use := c.wait[layer*n:][:n], c.use[layer*n:][:n]
+	for e, u := range use {
+		wait[e] = layers / u
+	}
+	for i, e := range experts {
+		if e < 0 || int(e) >= n || i >= len(p) {
+			continue
+		}
+		passes := 1 - min(1, max(p[i], leastUse))
+		wait[e] = min(c.expect(p[i]), passes*wait[e])
 	}
 }
 
@@ -127,6 +181,7 @@ func (c *cycle) judge(layer int, experts []int32, chance float32) {
 			estimates[i] = c.average[i][at]
 		}
 		estimates[ofSuccession] = c.follows.next[at]
+		estimates[ofThought] = c.thought[at]
 		estimates[ofChance] = chance
 		c.blend.see(estimates)
 	}
@@ -148,6 +203,10 @@ func (c *cycle) turn(layer, tokens int) {
 			step = float32(1 - math.Pow(float64(1-rate), float64(n)))
 		}
 		c.step[i] = max(step, mean)
+	}
+	c.seen = max(thoughtRate, mean)
+	if tokens > 1 {
+		c.seen = max(float32(1-math.Pow(1-thoughtRate, float64(n))), mean)
 	}
 }
 

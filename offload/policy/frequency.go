@@ -13,18 +13,21 @@ func newFrequency(s Shape) *frequency {
 	return &frequency{shape: s, visits: make([]int64, s.Layers), uses: make([]int64, s.Layers*s.Experts)}
 }
 
-func (f *frequency) Visit(layer int, experts, _ []int32, _ int) {
-	if !f.shape.holds(layer, 0) {
+func (f *frequency) Visit(v *Visit) {
+	if !f.shape.holds(v.Layer, 0) {
 		return
 	}
-	f.visits[layer]++
-	f.cycles = max(f.cycles, f.visits[layer])
-	for _, e := range experts {
-		if f.shape.holds(layer, int(e)) {
-			f.uses[layer*f.shape.Experts+int(e)]++
+	f.visits[v.Layer]++
+	f.cycles = max(f.cycles, f.visits[v.Layer])
+	for _, e := range v.Experts {
+		if f.shape.holds(v.Layer, int(e)) {
+			f.uses[v.Layer*f.shape.Experts+int(e)]++
 		}
 	}
 }
+
+// Foresee does nothing: this policy does not predict.
+func (*frequency) Foresee(int, []int32, []float32) {}
 
 func (f *frequency) Distance(_, layer, expert int) float32 {
 	if !f.shape.holds(layer, expert) {

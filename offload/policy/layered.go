@@ -23,20 +23,23 @@ func newLayered(s Shape) *layered {
 	return l
 }
 
-func (l *layered) Visit(layer int, experts, _ []int32, _ int) {
-	if !l.shape.holds(layer, 0) {
+func (l *layered) Visit(v *Visit) {
+	if !l.shape.holds(v.Layer, 0) {
 		return
 	}
 	l.clock++
-	at := layer * l.shape.Experts
-	for _, e := range experts {
-		if l.shape.holds(layer, int(e)) {
+	at := v.Layer * l.shape.Experts
+	for _, e := range v.Experts {
+		if l.shape.holds(v.Layer, int(e)) {
 			l.uses[at+int(e)]++
 			l.last[at+int(e)] = l.clock
 		}
 	}
 	l.sort(at, l.order[at:at+l.shape.Experts])
 }
+
+// Foresee does nothing: this policy does not predict.
+func (*layered) Foresee(int, []int32, []float32) {}
 
 // sort puts the experts of the layer that begins at cell at in the order of
 // their ranks again. Few have moved, and those only a little.

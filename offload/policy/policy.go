@@ -9,12 +9,16 @@ import (
 // Policy estimates when each expert is wanted next. It is pure: no I/O, clock or
 // goroutine. It is used by one goroutine at a time.
 type Policy interface {
-	// Visit notes that a layer is served: the experts that a batch of tokens
-	// wants there, ascending and all different, and how many of the tokens
-	// chose each (nil: one each). It comes before the victims of that demand
-	// are chosen. It keeps neither slice and allocates nothing. Layers and
-	// experts beyond the Shape are not noted.
-	Visit(layer int, experts []int32, counts []int32, tokens int)
+	// Visit notes that a layer is served. It comes before the victims of that
+	// demand are chosen. It keeps none of the slices and allocates nothing.
+	// Layers and experts beyond the Shape are not noted.
+	Visit(v *Visit)
+
+	// Foresee says how likely the next visit of a layer wants some experts, and
+	// that it is not likely to want the others; until that visit it stands
+	// against what the policy thinks itself. One that does not predict does not
+	// listen. It keeps neither slice.
+	Foresee(layer int, experts []int32, p []float32)
 
 	// Distance is the expected number of layer visits, from now (layer now is
 	// being served), until the expert is wanted again: finite and not
@@ -22,6 +26,31 @@ type Policy interface {
 	// the order of two distances means something for a policy that does not
 	// predict, such as lru.
 	Distance(now, layer, expert int) float32
+}
+
+// Visit is one layer serving a batch of tokens.
+type Visit struct {
+	Layer   int
+	Experts []int32 // wanted, ascending and all different
+	Counts  []int32 // tokens that chose each, nil: one each
+	Tokens  int     // of the batch
+	// Probs are what the router thinks of each of the layer's experts, chosen or
+	// not, in 0 to 1, the mean over the batch; nil where that is not known.
+	Probs []float32
+}
+
+// Mean sets dst to the mean of rows of its length, for Visit.Probs.
+func Mean(dst, rows []float32) {
+	clear(dst)
+	n := len(rows) / len(dst)
+	for i := range n {
+		for e, p := range rows[i*len(dst):][:len(dst)] {
+			dst[e] += p
+		}
+	}
+	for e := range dst {
+		dst[e] /= float32(n)
+	}
 }
 
 // Shape is the size of a model as a Policy sees it.

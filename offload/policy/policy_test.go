@@ -37,8 +37,8 @@ func TestNew(t *testing.T) {
 // TestManyExperts: beyond any model the pairs are not counted, and the rest goes on.
 func TestManyExperts(t *testing.T) {
 	p := mustNew(t, "", policy.Shape{Layers: 2, Experts: 1 << 20})
-	p.Visit(0, []int32{3, 1 << 19}, nil, 1)
-	p.Visit(0, []int32{4, 1 << 19}, nil, 1)
+	p.Visit(&policy.Visit{Layer: 0, Experts: []int32{3, 1 << 19}, Tokens: 1})
+	p.Visit(&policy.Visit{Layer: 0, Experts: []int32{4, 1 << 19}, Tokens: 1})
 	if used, not := p.Distance(0, 0, 1<<19), p.Distance(0, 0, 5); !(used < not) {
 		t.Errorf("a used expert is %v away, another %v", used, not)
 	}
@@ -65,8 +65,8 @@ func FuzzPolicy(f *testing.F) {
 					counts = nil
 				}
 				rest = rest[min(len(rest), 3+n):]
-				p.Visit(layer, experts, counts, tokens)
-				twin.Visit(layer, experts, counts, tokens)
+				p.Visit(&policy.Visit{Layer: layer, Experts: experts, Counts: counts, Tokens: tokens})
+				twin.Visit(&policy.Visit{Layer: layer, Experts: experts, Counts: counts, Tokens: tokens})
 				sound(t, name, p, twin, layer)
 			}
 		}
@@ -99,8 +99,8 @@ func TestLongRun(t *testing.T) {
 			if i%4 == 0 {
 				experts = append(experts, 2)
 			}
-			p.Visit(0, experts, nil, 1)
-			twin.Visit(0, experts, nil, 1)
+			p.Visit(&policy.Visit{Layer: 0, Experts: experts, Tokens: 1})
+			twin.Visit(&policy.Visit{Layer: 0, Experts: experts, Tokens: 1})
 		}
 		sound(t, name, p, twin, 0)
 		if name != policy.Default {
@@ -119,10 +119,14 @@ func TestVisitAllocatesNothing(t *testing.T) {
 	for _, name := range policy.Names() {
 		p := mustNew(t, name, shape)
 		layer := 0
-		experts, prompt := []int32{1, 5, 9}, []int32{2, 3, 5}
+		one := &policy.Visit{Experts: []int32{1, 5, 9}, Tokens: 1, Probs: make([]float32, 16)}
+		prompt := &policy.Visit{Experts: []int32{2, 3, 5}, Tokens: 10}
+		likely := []float32{0.9, 0.5, 0.1}
 		if n := testing.AllocsPerRun(100, func() {
-			p.Visit(layer, experts, nil, 1)
-			p.Visit(layer, experts, prompt, 10)
+			one.Layer, prompt.Layer = layer, layer
+			p.Visit(one)
+			p.Visit(prompt)
+			p.Foresee(layer, one.Experts, likely)
 			p.Distance(layer, 1, 1)
 			layer = (layer + 1) % 3
 		}); n != 0 {
@@ -145,7 +149,7 @@ func warm(b *testing.B, name string) (policy.Policy, []policy.Key) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 20 {
 		for layer := range shape.Layers {
-			p.Visit(layer, visit(rng), nil, 1)
+			p.Visit(&policy.Visit{Layer: layer, Experts: visit(rng), Tokens: 1})
 		}
 	}
 	var held []policy.Key
@@ -186,7 +190,7 @@ func BenchmarkVisit(b *testing.B) {
 			}
 			i := 0
 			for b.Loop() {
-				p.Visit(i%48, visits[i%64], nil, 1)
+				p.Visit(&policy.Visit{Layer: i%48, Experts: visits[i%64], Tokens: 1})
 				i++
 			}
 		})

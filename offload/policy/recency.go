@@ -13,14 +13,17 @@ func newRecency(s Shape) *recency {
 	return &recency{shape: s, last: make([]int64, s.Layers*s.Experts)}
 }
 
-func (r *recency) Visit(layer int, experts, _ []int32, _ int) {
+func (r *recency) Visit(v *Visit) {
 	r.clock++
-	for _, e := range experts {
-		if r.shape.holds(layer, int(e)) {
-			r.last[layer*r.shape.Experts+int(e)] = r.clock
+	for _, e := range v.Experts {
+		if r.shape.holds(v.Layer, int(e)) {
+			r.last[v.Layer*r.shape.Experts+int(e)] = r.clock
 		}
 	}
 }
+
+// Foresee does nothing: this policy does not predict.
+func (*recency) Foresee(int, []int32, []float32) {}
 
 func (r *recency) Distance(_, layer, expert int) float32 {
 	if !r.shape.holds(layer, expert) {

@@ -9,10 +9,11 @@ import (
 // Step is one visit of one layer by a batch of tokens.
 type Step struct {
 	Layer   int
-	Experts []int32 // all different, in the order in which they are touched
-	Counts  []int32 // tokens that chose each, nil: one each
-	Tokens  int     // of the batch
-	Decode  bool    // tallied under Decode, otherwise under Prefill
+	Experts []int32   // all different, in the order in which they are touched
+	Counts  []int32   // tokens that chose each, nil: one each
+	Tokens  int       // of the batch
+	Probs   []float32 // as in Visit; nil where they are not known
+	Decode  bool      // tallied under Decode, otherwise under Prefill
 }
 
 // Cache is the size and the rule of a replayed cache. With Slots it is the
@@ -44,9 +45,14 @@ func (t Tally) Ratio() float64 {
 	return float64(t.Hits) / float64(t.Wanted)
 }
 
+func (t *Tally) add(u Tally) {
+	t.Wanted, t.Hits, t.Missed = t.Wanted+u.Wanted, t.Hits+u.Hits, t.Missed+u.Missed
+}
+
 // Result is what a replay found.
 type Result struct {
 	Prefill, Decode Tally
+	Layers          []Tally // of Decode, by layer
 }
 
 // Replay serves the steps from a cache that starts empty and whose victims p
@@ -115,11 +121,11 @@ func (b *byDistance) serve(i int) {
 			b.counts = append(b.counts, step.Counts[j])
 		}
 	}
-	counts := b.counts
+	v := Visit{Layer: step.Layer, Experts: b.sorted, Counts: b.counts, Tokens: step.Tokens, Probs: step.Probs}
 	if step.Counts == nil {
-		counts = nil
+		v.Counts = nil
 	}
-	b.policy.Visit(step.Layer, b.sorted, counts, step.Tokens)
+	b.policy.Visit(&v)
 }
 
 func (b *byDistance) victim(i, at int) (int32, bool) {

@@ -56,13 +56,16 @@ func newReplayer(steps []Step, s Shape, c Cache) *replayer {
 }
 
 func (r *replayer) run() Result {
-	var result Result
+	result := Result{Layers: make([]Tally, r.shape.Layers)}
 	for i := range r.steps {
-		tally := &result.Prefill
-		if r.steps[i].Decode {
-			tally = &result.Decode
+		var tally Tally
+		r.step(i, &tally)
+		if !r.steps[i].Decode {
+			result.Prefill.add(tally)
+			continue
 		}
-		r.step(i, tally)
+		result.Decode.add(tally)
+		result.Layers[r.steps[i].Layer].add(tally)
 	}
 	return result
 }

@@ -15,17 +15,20 @@ func newStale(s Shape) *stale {
 	return &stale{shape: s, visits: make([]int64, s.Layers), last: make([]int64, s.Layers*s.Experts)}
 }
 
-func (s *stale) Visit(layer int, experts, _ []int32, _ int) {
-	if !s.shape.holds(layer, 0) {
+func (s *stale) Visit(v *Visit) {
+	if !s.shape.holds(v.Layer, 0) {
 		return
 	}
-	s.visits[layer]++
-	for _, e := range experts {
-		if s.shape.holds(layer, int(e)) {
-			s.last[layer*s.shape.Experts+int(e)] = s.visits[layer]
+	s.visits[v.Layer]++
+	for _, e := range v.Experts {
+		if s.shape.holds(v.Layer, int(e)) {
+			s.last[v.Layer*s.shape.Experts+int(e)] = s.visits[v.Layer]
 		}
 	}
 }
+
+// Foresee does nothing: this policy does not predict.
+func (*stale) Foresee(int, []int32, []float32) {}
 
 func (s *stale) Distance(now, layer, expert int) float32 {
 	if !s.shape.holds(layer, expert) {

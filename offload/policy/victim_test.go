@@ -81,7 +81,7 @@ func play(t *testing.T, p policy.Policy, line string) {
 		n := append(numbers(t, f, ":"), 1)
 		experts, counts = append(experts, int32(n[0])), append(counts, int32(n[1]))
 	}
-	p.Visit(numbers(t, fields[0], " ")[0], experts, counts, tokens)
+	p.Visit(&policy.Visit{Layer: numbers(t, fields[0], " ")[0], Experts: experts, Counts: counts, Tokens: tokens})
 }
 
 func snapshot(t *testing.T, line string) (now int, held []policy.Key) {
