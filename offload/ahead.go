@@ -2,18 +2,25 @@ package offload
 
 import (
 	"slices"
+	"time"
 
 	"moed/flashio"
 	"moed/moe/expert"
 )
 
-// prefetch asks the predictor about the layer that lies ahead, and before the
-// first demand of a pass also about those in between, and begins to read what
-// is likely and not held.
+// expected is an expert whose read was put in the queue for a layer to come.
+type expected struct {
+	number int32
+	slot   int32
+	began  time.Time
+}
+
+// prefetch shows a demand to the predictor, asks it about the layer that lies
+// ahead, and before the first demand of a pass also about those in between, and
+// begins to read what is worth it.
 //
-// What is guessed is kept until its layer comes, also where it is held already;
-// then the real demand decides, and what it does not want is withdrawn or goes
-// to the cold end by its distance.
+// When the layer comes, the real demand decides: what it wants jumps the queue,
+// and what it does not want is withdrawn, or goes when its distance says so.
 func (s *Store) prefetch(d *expert.Demand) {
 	s.guessing.Lock()
 	defer s.guessing.Unlock()
@@ -26,74 +33,129 @@ func (s *Store) prefetch(d *expert.Demand) {
 	if p == nil {
 		return
 	}
+	began := time.Now()
+	p.Observe(d)
 	from := d.Layer + s.ahead
 	if d.Layer == 0 || s.layers[d.Layer-1].class == nil {
 		from = d.Layer + 1
 	}
 	for layer := from; layer <= d.Layer+s.ahead && layer < len(s.layers); layer++ {
-		if s.layers[layer].class == nil {
+		if s.layers[layer].class == nil || !s.asks(d, layer) {
 			continue
 		}
 		s.guesses = p.Guess(s.guesses[:0], d, layer)
-		s.expect(d.Layer, layer, s.guesses)
+		s.expect(d, layer, began)
+		began = time.Now()
 	}
 }
 
-// expect keeps or begins to read the experts that layer is likely to want.
-func (s *Store) expect(now, layer int, experts []int32) {
+// asks reports whether the predictor should be asked about a layer.
+func (s *Store) asks(d *expert.Demand, layer int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return d.Tokens > 1 || s.ledger.asks(layer)
+}
+
+// expect takes in the guesses about a layer, which somebody has begun to make
+// at began: the policy should know them, and those that are not held and worth
+// it are read, the likeliest first.
+func (s *Store) expect(d *expert.Demand, layer int, began time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return
 	}
-	c := s.layers[layer].class
-	for _, e := range experts {
-		i := s.where[layer*s.experts+int(e)]
-		if i == none {
-			// A guess must be expected sooner than what it pushes out.
-			if i = s.take(c, now, float32(layer-now)); i == none {
-				return
-			}
-			if !s.begin(layer, e, i, flashio.Prefetch) {
-				s.empty(c, i)
-				return
-			}
-			s.stats.Guessed++
-		}
-		c.pins[i]++
-		s.expected[layer] = append(s.expected[layer], i)
+	s.foreseen, s.likely = s.foreseen[:0], s.likely[:0]
+	for _, g := range s.guesses {
+		s.foreseen, s.likely = append(s.foreseen, g.Expert), append(s.likely, g.P)
 	}
+	s.policy.Foresee(layer, s.foreseen, s.likely)
+	slices.SortStableFunc(s.guesses, func(a, b expert.Guess) int {
+		switch {
+		case a.P > b.P:
+			return -1
+		case a.P < b.P:
+			return 1
+		}
+		return 0
+	})
+	for _, g := range s.guesses {
+		if s.where[layer*s.experts+int(g.Expert)] == none && !s.guess(d, layer, g) {
+			break
+		}
+	}
+	took := time.Since(began)
+	s.stats.Asking += took
+	if d.Tokens == 1 {
+		s.ledger.asked(layer, took)
+		s.passing.asking += took
+	}
+}
+
+// guess begins to read an expert for a layer to come, unless that is not worth
+// it: then it is not for any that is less likely either.
+func (s *Store) guess(d *expert.Demand, layer int, g expert.Guess) bool {
+	c, bytes := s.layers[layer].class, s.layers[layer].Bytes()
+	i := int32(none)
+	if n := len(c.free); n > 0 {
+		if !s.worth(d, g.P, 0, bytes) {
+			return false
+		}
+		i = s.take(c, d.Layer)
+	} else {
+		var distance float32
+		if i, distance = s.victim(c, d.Layer); i == none || !s.worth(d, g.P, s.soon(distance), bytes) {
+			return false
+		}
+		s.evict(c, i)
+	}
+	if !s.begin(layer, g.Expert, i, flashio.Prefetch) {
+		s.empty(c, i)
+		return false
+	}
+	s.stats.Layers[layer].Guessed++
+	s.ledger.spent += bytes
+	s.expected[layer] = append(s.expected[layer], expected{number: c.number[i], slot: i, began: time.Now()})
+	return true
+}
+
+func (s *Store) worth(d *expert.Demand, p float32, victim float64, bytes int64) bool {
+	if d.Tokens > 1 { // the disk is busy throughout
+		return s.ledger.flash.Worth(float64(p), victim, 1, bytes) > 0
+	}
+	return s.ledger.worth(float64(p), victim, bytes)
+}
+
+// soon is how likely an expert of that distance is wanted within a token.
+func (s *Store) soon(distance float32) float64 {
+	return min(1, float64(len(s.layers))/float64(max(distance, 1)))
 }
 
 // settle ends the guesses about d's layer.
-func (s *Store) settle(d *expert.Demand) {
-	c := s.layers[d.Layer].class
-	for _, i := range s.expected[d.Layer] {
-		_, wanted := slices.BinarySearch(d.Experts, c.number[i]-int32(d.Layer*s.experts))
-		s.forget(c, i, !wanted)
-	}
-	s.expected[d.Layer] = s.expected[d.Layer][:0]
-}
-
-// forget ends the guess that keeps slot i, and its read if that is idle.
-func (s *Store) forget(c *class, i int32, idle bool) {
-	if rd := c.reading[i]; idle && rd != nil && rd.guess && c.pins[i] == 2 { // the read's and the guess's
-		s.withdraw(rd)
-	}
-	s.unpin(c, i)
-}
-
-// forgetGuess gives up one guess that keeps a slot of class c, of the layer
-// that lies farthest ahead, and reports whether there was one.
-func (s *Store) forgetGuess(c *class, now int) bool {
-	for k := range s.layers {
-		layer := (now + len(s.layers) - 1 - k) % len(s.layers)
-		e := s.expected[layer]
-		if len(e) > 0 && s.layers[layer].class == c {
-			s.expected[layer] = e[:len(e)-1]
-			s.forget(c, e[len(e)-1], true)
-			return true
+func (s *Store) settle(d *expert.Demand, now time.Time) (o outcome) {
+	c, ls := s.layers[d.Layer].class, &s.stats.Layers[d.Layer]
+	o.bytes = s.layers[d.Layer].Bytes()
+	read := time.Duration(s.ledger.flash.Seconds(o.bytes) * float64(time.Second))
+	for _, x := range s.expected[d.Layer] {
+		i := x.slot
+		_, wanted := slices.BinarySearch(d.Experts, x.number-int32(d.Layer*s.experts))
+		rd := c.reading[i]
+		switch here := c.number[i] == x.number && c.guessed[i]; {
+		case here && wanted:
+			o.useful++
+			o.saved += min(now.Sub(x.began), read)
+		case here && rd != nil && c.pins[i] == 1 && s.withdraw(rd): // the pin is the read's
+			continue
+		default:
+			o.wrong++
+		}
+		if c.number[i] == x.number {
+			c.guessed[i] = false
 		}
 	}
-	return false
+	s.expected[d.Layer] = s.expected[d.Layer][:0]
+	ls.Useful += int64(o.useful)
+	ls.Wrong += int64(o.wrong)
+	ls.Saved += o.saved
+	return o
 }

@@ -62,8 +62,7 @@ func newShape(l *expert.Layer) (shape, int64, error) {
 		}
 		h.views[i] = kernels.Matrix{Type: m.Type, Rows: m.Rows, Cols: m.Cols, Stride: stride}
 		h.at[i] = end
-		// Room for a window around the matrix wherever it begins in the file.
-		end += (m.Size + 2*(flashio.Alignment-1)) / flashio.Alignment * flashio.Alignment
+		end += room(m.Size)
 	}
 	return h, end, nil
 }
@@ -80,55 +79,21 @@ func kindOf(l *expert.Layer) (kind, shape, error) {
 	return kind{[3]ggml.Type{l.Gate.Type, l.Up.Type, l.Down.Type}, slot}, h, err
 }
 
-// Least is the smallest Options.Bytes for a model: room for one expert of each
-// size.
-func Least(t *expert.Table) int64 {
-	seen, n := map[kind]bool{}, int64(0)
-	for i := range t.Layers {
-		if t.Layers[i].Experts == 0 {
-			continue
-		}
-		if k, _, err := kindOf(&t.Layers[i]); err == nil && !seen[k] {
-			seen[k] = true
-			n += k.slot
-		}
-	}
-	return n
-}
-
-// SlotBytes is the Options.Bytes with which all experts of a model fit.
-func SlotBytes(t *expert.Table) int64 {
-	n := int64(0)
-	for i := range t.Layers {
-		if l := &t.Layers[i]; l.Experts > 0 {
-			if k, _, err := kindOf(l); err == nil {
-				n += k.slot * int64(l.Experts)
-			}
-		}
-	}
-	return n
-}
-
 // makeClasses sorts layers by what an expert of theirs is, and reserves
 // addresses for all their experts: only touched pages cost memory.
-func (s *Store) makeClasses() error {
-	found := map[kind]*class{}
-	for i := range s.layers {
-		l := &s.layers[i]
-		if l.Experts == 0 {
-			continue
+func (s *Store) makeClasses(t *expert.Table) error {
+	classes, of, err := Classes(t)
+	if err != nil {
+		return err
+	}
+	for _, c := range classes {
+		s.classes = append(s.classes, &class{slot: c.Slot, experts: int64(c.Experts)})
+	}
+	for i, at := range of {
+		if l := &s.layers[i]; at != none {
+			l.class = s.classes[at]
+			_, l.shape, _ = kindOf(&l.Layer) // Classes has seen that it has one
 		}
-		var k kind
-		var err error
-		if k, l.shape, err = kindOf(&l.Layer); err != nil {
-			return fmt.Errorf("layer %d: %w", i, err)
-		}
-		if found[k] == nil {
-			found[k] = &class{slot: k.slot}
-			s.classes = append(s.classes, found[k])
-		}
-		l.class = found[k]
-		l.class.experts += int64(l.Experts)
 	}
 	for _, c := range s.classes {
 		if err := c.reserve(); err != nil {

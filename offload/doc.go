@@ -14,18 +14,28 @@
 // One layer's arithmetic is shorter than one expert's read, so reading has to
 // begin layers ahead: a Predictor names what later layers are likely to want,
 // and that is read behind all that is wanted now, into slots whose experts are
-// expected later still. When the real demand comes, what it does not want is
-// withdrawn if its read has not begun.
+// expected later still. When the real demand comes, what it wants jumps the
+// queue, and what it does not want is withdrawn if its read has not begun.
+//
+// A guess costs something: a wrong one occupies the disk, pushes an expert out,
+// and all take time to make. So an expert is read ahead only where that is
+// expected to save more waiting than it costs (package predictor/cost has the
+// sum), within a bound of bytes per pass. What came of it is entered in a
+// ledger, and a layer that it does not pay for is left in peace for a while.
+// Now and then a few passes go without any reading ahead; where those wait
+// less, most do from then on.
 //
 // # Nouns
 //
 // The Store serves demands (package moe/expert defines Demand, Lease and
 // Stream). Its slots lie in arenas of flashio, one for each size of expert. A
 // slot is gone (beyond the budget, its pages given back), free, being read,
-// held, or failed. Pins keep it: loans, waits, guesses and the read itself. One
+// held, or failed. Pins keep it: loans, waits and the read itself. One
 // read per expert runs however many wait for it. Package offload/policy names
 // the victim among the held slots without pins, and package offload/budget
-// says how much memory there is.
+// says how much memory there is. A pass is one way of a batch through all
+// layers; the ledger has an account for each layer of what reading ahead brought
+// in passes of one token, and the trial compares passes with and without.
 //
 // Dense holds the weights that every token needs, in anonymous memory: pages of
 // a mapping are the first that the kernel takes back when memory is short, and

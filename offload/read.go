@@ -2,6 +2,7 @@ package offload
 
 import (
 	"fmt"
+	"time"
 
 	"moed/flashio"
 )
@@ -16,6 +17,7 @@ type read struct {
 	layer  int32
 	expert int32
 	guess  bool // nobody has asked for it yet
+	warm   bool // begun by Warm
 	parts  [3]flashio.Part
 	place  place // where a packed expert lands
 }
@@ -51,6 +53,12 @@ func (s *Store) begin(l int, e int32, i int32, p flashio.Priority) bool {
 	c.guessed[i] = rd.guess
 	s.where[number] = i
 	s.underWay++
+	if !rd.guess {
+		s.passing.reads(1, time.Now())
+		if s.warming != nil {
+			s.warming.yield()
+		}
+	}
 	s.reader.Submit(&rd.Request)
 	return true
 }
@@ -112,6 +120,12 @@ func (s *Store) finish(rd *read) {
 	c.reading[i] = nil
 	s.idle = append(s.idle, rd)
 	s.underWay--
+	if !rd.guess {
+		s.passing.reads(-1, time.Now())
+	}
+	if s.warming != nil {
+		s.warming.ended(rd)
+	}
 	s.unpin(c, i)
 	if s.underWay == 0 {
 		s.quiet.Broadcast()

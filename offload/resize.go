@@ -1,7 +1,5 @@
 package offload
 
-import "fmt"
-
 // Resize changes the memory for experts, in bytes, up to that of all of them.
 // Experts that are kept stay. Where loans stand in the way of shrinking, the
 // rest is given back as they end. It fails where not even one expert of each
@@ -15,34 +13,18 @@ func (s *Store) Resize(bytes int64) error {
 	return s.resize(bytes)
 }
 
-// resize sets how many slots each class should have: shares in proportion to
-// the bytes of its experts, at least one slot each.
+// resize sets how many slots each class should have.
 func (s *Store) resize(bytes int64) error {
-	if least := s.least(); bytes < least {
-		return fmt.Errorf("%d bytes for experts, want at least %d: one of each size", bytes, least)
+	classes := make([]Class, len(s.classes))
+	for i, c := range s.classes {
+		classes[i] = Class{Slot: c.slot, Experts: int(c.experts)}
 	}
-	total := int64(0)
-	for _, c := range s.classes {
-		total += c.slot * c.experts
+	slots, err := Divide(classes, bytes)
+	if err != nil {
+		return err
 	}
-	left := bytes
-	for _, c := range s.classes {
-		share := c.experts
-		if bytes < total {
-			share = int64(float64(c.experts) * float64(bytes) / float64(total))
-		}
-		c.want = int(max(share, 1))
-		left -= int64(c.want) * c.slot
-	}
-	for left < 0 { // the ones that had to have at least one slot
-		largest := s.classes[0]
-		for _, c := range s.classes {
-			if c.want > largest.want {
-				largest = c
-			}
-		}
-		largest.want--
-		left += largest.slot
+	for i, c := range s.classes {
+		c.want = slots[i]
 	}
 	for _, c := range s.classes {
 		s.shrink(c)
@@ -50,15 +32,6 @@ func (s *Store) resize(bytes int64) error {
 	}
 	s.feed()
 	return nil
-}
-
-// least is the smallest memory a store works in: one slot of each size.
-func (s *Store) least() int64 {
-	n := int64(0)
-	for _, c := range s.classes {
-		n += c.slot
-	}
-	return n
 }
 
 // grow brings gone slots back.
@@ -80,7 +53,7 @@ func (s *Store) shrink(c *class) {
 		if n := len(c.free); n > 0 {
 			i = c.free[n-1]
 			c.free = c.free[:n-1]
-		} else if i = s.victim(c, 0, demand); i != none {
+		} else if i, _ = s.victim(c, 0); i != none {
 			s.evict(c, i)
 		}
 		if i == none {

@@ -13,12 +13,12 @@ type Stats struct {
 	Bytes int64 // read from the file for them
 	Ahead int64 // of Bytes, those that nobody had asked for when their read ended
 
-	Guessed int64 // reads begun ahead of their layer
-	Useful  int64 // of them, those that the layer wanted
-	Wasted  int64 // of them, those that were pushed out without use
+	Warmed      int64 // of Reads, those of Warm, also what was asked for before it had come
+	WarmedBytes int64 // of Bytes, the same; part of Ahead where nobody had
 
 	Failed int64         // reads that failed
 	Stall  time.Duration // time that Next has waited
+	Asking time.Duration // time that the predictor has taken
 }
 
 // LayerStats counts the demands of one layer. What is wanted and neither a hit
@@ -27,6 +27,11 @@ type LayerStats struct {
 	Wanted int64 // experts wanted
 	Hits   int64 // of them, those held when they were wanted
 	Late   int64 // of them, those whose read was under way
+
+	Guessed int64         // experts whose read was put in the queue ahead of the layer's visits
+	Useful  int64         // of them, those that the visit wanted
+	Wrong   int64         // of them, those that it did not, when it was too late to withdraw the read
+	Saved   time.Duration // by which the useful ones came earlier than if read when wanted
 }
 
 // Total adds the layers up.
@@ -36,6 +41,10 @@ func (s *Stats) Total() LayerStats {
 		t.Wanted += l.Wanted
 		t.Hits += l.Hits
 		t.Late += l.Late
+		t.Guessed += l.Guessed
+		t.Useful += l.Useful
+		t.Wrong += l.Wrong
+		t.Saved += l.Saved
 	}
 	return t
 }
@@ -48,15 +57,19 @@ func (s *Stats) Sub(earlier *Stats) Stats {
 		d.Layers[i].Wanted -= earlier.Layers[i].Wanted
 		d.Layers[i].Hits -= earlier.Layers[i].Hits
 		d.Layers[i].Late -= earlier.Layers[i].Late
+		d.Layers[i].Guessed -= earlier.Layers[i].Guessed
+		d.Layers[i].Useful -= earlier.Layers[i].Useful
+		d.Layers[i].Wrong -= earlier.Layers[i].Wrong
+		d.Layers[i].Saved -= earlier.Layers[i].Saved
 	}
 	d.Reads -= earlier.Reads
 	d.Bytes -= earlier.Bytes
 	d.Ahead -= earlier.Ahead
-	d.Guessed -= earlier.Guessed
-	d.Useful -= earlier.Useful
-	d.Wasted -= earlier.Wasted
+	d.Warmed -= earlier.Warmed
+	d.WarmedBytes -= earlier.WarmedBytes
 	d.Failed -= earlier.Failed
 	d.Stall -= earlier.Stall
+	d.Asking -= earlier.Asking
 	return d
 }
 

@@ -17,10 +17,12 @@ var ErrClosed = errors.New("the store of experts is closed")
 
 // Predictor guesses what layers to come will want.
 type Predictor interface {
+	// Observe is told of each demand, before it is asked about later layers.
+	Observe(d *expert.Demand)
 	// Guess appends to dst the experts that layer is likely to want for the
-	// tokens of d, a demand of an earlier layer, and returns it. Experts may
-	// stand in it twice.
-	Guess(dst []int32, d *expert.Demand, layer int) []int32
+	// tokens of d, a demand of an earlier layer, and returns it. Those that it
+	// does not name are not likely to be wanted.
+	Guess(dst []expert.Guess, d *expert.Demand, layer int) []expert.Guess
 }
 
 // Options say how a Store is made. The zero value is right but for Bytes.
@@ -55,9 +57,10 @@ type Store struct {
 	record    func(*expert.Demand)
 	classes   []*class
 	where     []int32 // [number] its slot in its layer's class, or none
-	expected  [][]int32
+	expected  [][]expected
 	idle      []*read   // not in use
 	underWay  int       // reads submitted and not done
+	warming   *warming  // a Warm at work, or nil
 	quiet     sync.Cond // none is under way
 	bounces   *bounces  // nil where no layer is packed
 	streams   []*stream
@@ -65,10 +68,17 @@ type Store struct {
 	held      int // experts held, in all classes
 	total     int // experts in the file
 	stats     Stats
+	ledger    ledger
+	passing   passing
+	read      flashio.Stats // when the pass at hand began
+	visiting  policy.Visit  // scratch, and the next three
+	mean      []float32
+	foreseen  []int32
+	likely    []float32
 	closed    bool
 
-	guessing sync.Mutex // held while the predictor is asked
-	guesses  []int32
+	guessing sync.Mutex // held while the predictor is asked; taken before mu
+	guesses  []expert.Guess
 }
 
 const none = -1
@@ -87,7 +97,7 @@ func New(t *expert.Table, r *flashio.Reader, o Options) (*Store, error) {
 	if o.Policy == "" {
 		o.Policy = policy.Default
 	}
-	s := &Store{reader: r, ahead: o.Ahead, policyName: o.Policy, layers: make([]layer, len(t.Layers)), expected: make([][]int32, len(t.Layers))}
+	s := &Store{reader: r, ahead: o.Ahead, policyName: o.Policy, layers: make([]layer, len(t.Layers)), expected: make([][]expected, len(t.Layers)), ledger: newLedger(len(t.Layers))}
 	s.quiet.L = &s.mu
 	if s.ahead == 0 {
 		s.ahead = defaultAhead
@@ -104,9 +114,10 @@ func New(t *expert.Table, r *flashio.Reader, o Options) (*Store, error) {
 	if s.policy, err = policy.New(o.Policy, policy.Shape{Layers: len(s.layers), Experts: s.experts}); err != nil {
 		return nil, err
 	}
+	s.mean = make([]float32, s.experts)
 	s.where = slices.Repeat([]int32{none}, len(s.layers)*s.experts)
 	s.stats.Layers = make([]LayerStats, len(s.layers))
-	err = s.makeClasses()
+	err = s.makeClasses(t)
 	if err == nil {
 		err = s.makeBounces()
 	}

@@ -147,10 +147,12 @@ func randomDemand(r *rand.Rand, layer int) *expert.Demand {
 // dice guesses at random, so half of what it names is wrong.
 type dice struct{ r *rand.Rand }
 
-func (p dice) Guess(dst []int32, _ *expert.Demand, _ int) []int32 {
+func (dice) Observe(*expert.Demand) {}
+
+func (p dice) Guess(dst []expert.Guess, _ *expert.Demand, _ int) []expert.Guess {
 	for e := range int32(testExperts) {
 		if p.r.IntN(3) == 0 {
-			dst = append(dst, e)
+			dst = append(dst, expert.Guess{Expert: e, P: 0.9})
 		}
 	}
 	return dst
@@ -192,8 +194,8 @@ func checkStats(t *testing.T, s *offload.Store) {
 	if misses := total.Wanted - total.Hits - total.Late; misses > x.Reads || misses < 0 {
 		t.Errorf("%d wanted, %d hits, %d late: more misses than the %d reads", total.Wanted, total.Hits, total.Late, x.Reads)
 	}
-	if x.Useful+x.Wasted > x.Guessed {
-		t.Errorf("%d guesses, but %d useful and %d wasted", x.Guessed, x.Useful, x.Wasted)
+	if total.Useful+total.Wrong > total.Guessed {
+		t.Errorf("%d guesses, but %d useful and %d wrong", total.Guessed, total.Useful, total.Wrong)
 	}
 }
 

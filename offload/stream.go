@@ -7,6 +7,7 @@ import (
 
 	"moed/flashio"
 	"moed/moe/expert"
+	"moed/offload/policy"
 )
 
 // Stream opens a stream of leases. It is used by one goroutine and needs no
@@ -63,11 +64,13 @@ func (st *stream) begin(ctx context.Context, d *expert.Demand) error {
 		return fmt.Errorf("layer %d has no experts in the store", d.Layer)
 	}
 	st.demand = d
-	s.policy.Visit(d.Layer, d.Experts, d.Counts, d.Tokens)
+	s.visit(d)
 	if s.record != nil {
 		s.record(d)
 	}
-	s.settle(d)
+	now := time.Now()
+	s.enter(d, now)
+	o := s.settle(d, now)
 	c := s.layers[d.Layer].class
 	ls := &s.stats.Layers[d.Layer]
 	ls.Wanted += int64(len(d.Experts))
@@ -75,20 +78,50 @@ func (st *stream) begin(ctx context.Context, d *expert.Demand) error {
 		i := s.where[d.Layer*s.experts+int(e)]
 		if i != none {
 			c.pins[i]++
-			s.meet(c, i, ls)
+			s.meet(c, i, ls, now)
+		} else {
+			o.missed++
 		}
 		st.open = append(st.open, want{int32(at), i})
+	}
+	if d.Tokens == 1 {
+		s.ledger.visit(d.Layer, o)
+		s.passing.need += o.missed + o.useful
+		s.passing.bytes += int64(o.missed+o.useful) * o.bytes
 	}
 	st.serve()
 	return nil
 }
 
-// meet counts what a demand finds of one expert, and hurries its read.
-func (s *Store) meet(c *class, i int32, ls *LayerStats) {
-	if c.guessed[i] {
-		c.guessed[i] = false
-		s.stats.Useful++
+// visit tells the policy of a demand, with what the router thinks on average of
+// each expert.
+func (s *Store) visit(d *expert.Demand) {
+	v := &s.visiting
+	*v = policy.Visit{Layer: d.Layer, Experts: d.Experts, Counts: d.Counts, Tokens: d.Tokens, Probs: d.Probs}
+	if d.Tokens > 1 && d.Probs != nil {
+		v.Probs = s.mean[:s.layers[d.Layer].Experts]
+		policy.Mean(v.Probs, d.Probs)
 	}
+	s.policy.Visit(v)
+}
+
+// enter notes that a demand begins, and where it begins a pass, what the last
+// one was.
+func (s *Store) enter(d *expert.Demand, now time.Time) {
+	ended, ok := s.passing.meet(d.Layer, d.Tokens, now)
+	if !ok {
+		return
+	}
+	r := s.reader.Stats()
+	s.ledger.measure(r.Bytes-s.read.Bytes, r.Busy-s.read.Busy)
+	s.read = r
+	if ended.tokens == 1 {
+		s.ledger.turn(ended)
+	}
+}
+
+// meet counts what a demand finds of one expert, and hurries its read.
+func (s *Store) meet(c *class, i int32, ls *LayerStats, now time.Time) {
 	rd := c.reading[i]
 	if rd == nil {
 		if c.state[i] == held {
@@ -99,6 +132,7 @@ func (s *Store) meet(c *class, i int32, ls *LayerStats) {
 	ls.Late++
 	if rd.guess {
 		rd.guess = false
+		s.passing.reads(1, now)
 		s.reader.Raise(&rd.Request)
 	}
 }
@@ -120,7 +154,7 @@ func (st *stream) serve() {
 			w.slot = i
 			continue
 		}
-		i := s.take(c, d.Layer, demand)
+		i := s.take(c, d.Layer)
 		if i == none || !s.begin(d.Layer, e, i, flashio.Demand) {
 			if i != none {
 				s.empty(c, i)
@@ -140,7 +174,9 @@ func (st *stream) Next(ctx context.Context, dst []expert.Lease) (int, error) {
 	for {
 		s.mu.Lock()
 		if !began.IsZero() {
-			s.stats.Stall += time.Since(began)
+			waited := time.Since(began)
+			s.stats.Stall += waited
+			s.passing.stall += waited
 			began = time.Time{}
 		}
 		n, err := st.collect(dst)
@@ -149,6 +185,9 @@ func (st *stream) Next(ctx context.Context, dst []expert.Lease) (int, error) {
 		}
 		if err != nil {
 			st.abandon()
+		}
+		if n > 0 {
+			s.passing.last = time.Now()
 		}
 		st.waiting = n == 0 && len(st.open) > 0
 		s.mu.Unlock()

@@ -1,42 +1,34 @@
 package offload
 
-// demand is the limit of take for what is wanted now: any victim will do.
-const demand = -1
-
-// take finds a slot of c for an expert that layer now wants, or none: a free
-// one, else the one whose expert is expected last. A guess takes the place only
-// of an expert that is expected later than in limit layers; a demand has the
-// limit demand and may also take slots that are kept for guesses.
-func (s *Store) take(c *class, now int, limit float32) int32 {
+// take finds a slot of c for an expert while layer now is served, or none: a
+// free one, else the one whose expert is expected last.
+func (s *Store) take(c *class, now int) int32 {
 	if n := len(c.free); n > 0 {
 		i := c.free[n-1]
 		c.free = c.free[:n-1]
 		return i
 	}
-	i := s.victim(c, now, limit)
-	if i == none && limit == demand && s.forgetGuess(c, now) {
-		return s.take(c, now, limit)
-	}
+	i, _ := s.victim(c, now)
 	if i != none {
 		s.evict(c, i)
 	}
 	return i
 }
 
-// victim is the held slot without pins whose expert is expected last, later
-// than in limit layers.
-func (s *Store) victim(c *class, now int, limit float32) int32 {
-	best, farthest := int32(none), limit
+// victim is the held slot without pins whose expert is expected last, and in
+// how many layers.
+func (s *Store) victim(c *class, now int) (int32, float32) {
+	best, farthest := int32(none), float32(-1)
 	for i, pins := range c.pins {
 		if pins != 0 || c.state[i] != held {
 			continue
 		}
 		n := int(c.number[i])
-		if d := s.policy.Distance(now, n/s.experts, n%s.experts); d > farthest || best == none && limit == demand {
+		if d := s.policy.Distance(now, n/s.experts, n%s.experts); d > farthest {
 			best, farthest = int32(i), d
 		}
 	}
-	return best
+	return best, farthest
 }
 
 // evict empties a held slot.
@@ -44,10 +36,7 @@ func (s *Store) evict(c *class, i int32) {
 	s.where[c.number[i]] = none
 	c.number[i], c.state[i] = none, free
 	s.held--
-	if c.guessed[i] {
-		c.guessed[i] = false
-		s.stats.Wasted++
-	}
+	c.guessed[i] = false
 	poison(c.arena.Bytes(int64(i)*c.slot, c.slot))
 }
 
