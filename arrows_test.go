@@ -24,7 +24,8 @@ func arrows() map[string][]string {
 		"cli/moed": {"cli"},
 		"cli":      {"daemon"},
 		"daemon": append([]string{"moe", "moe/sample", "moe/stories",
-			"offload", "offload/policy", "offload/budget", "flashio", "flashio/bundle", "predictor", "placement"}, moe...),
+			"offload", "offload/policy", "offload/budget", "flashio", "flashio/bundle",
+			"predictor", "predictor/trace", "predictor/cost", "predictor/path", "predictor/profile", "offload/policy/tinylfu", "placement"}, moe...),
 
 		"moe":            moe,
 		"moe/moetest":    {"moe/ggml", "moe/gguf"},
@@ -38,14 +39,19 @@ func arrows() map[string][]string {
 		"moe/sample":     nil,
 		"moe/stories":    nil,
 
-		"offload":           {"flashio", "flashio/bundle", "offload/policy", "moe/expert", "moe/kernels", "moe/ggml"},
-		"offload/policy":    nil,
-		"offload/budget":    nil,
-		"predictor":         {"moe/expert", "moe/kernels", "moe/ggml"},
-		"placement":         nil,
-		"flashio":           nil,
-		"flashio/bundle":    {"moe/ggml"},
-		"flashio/flashtest": {"flashio"},
+		"offload":                {"flashio", "flashio/bundle", "offload/policy", "predictor/cost", "moe/expert", "moe/kernels", "moe/ggml"},
+		"offload/policy":         nil,
+		"offload/policy/tinylfu": {"offload/policy"},
+		"offload/budget":         nil,
+		"predictor":              {"moe/expert", "moe/kernels", "moe/ggml"},
+		"predictor/cost":         nil,
+		"predictor/path":         nil,
+		"predictor/profile":      nil,
+		"predictor/trace":        nil,
+		"placement":              nil,
+		"flashio":                nil,
+		"flashio/bundle":         {"moe/ggml"},
+		"flashio/flashtest":      {"flashio"},
 	}
 }
 

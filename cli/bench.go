@@ -31,6 +31,7 @@ func benchCommand(u *ui) *cli.Command {
 			&cli.StringFlag{Name: "backend", Usage: "read experts by `WAY`: direct, buffered or mapped", DefaultText: "what measures best here"},
 			&cli.StringFlag{Name: "policy", Usage: "`NAME` of the choice of what to keep", DefaultText: "the recommended one"},
 			&cli.IntFlag{Name: "ahead", Usage: "read for `N` layers ahead; -1 is not at all", DefaultText: "2"},
+			&cli.StringFlag{Name: "disk-rate", Usage: "pretend that the disk gives only `SIZE` per second, such as 500M", DefaultText: "as it is"},
 			switchFlag("layers", "hits of each layer"),
 			switchFlag("json", "print JSON"),
 		}, engineFlags()...),
@@ -67,7 +68,7 @@ func benchOptions(c *cli.Context) (o daemon.BenchOptions, err error) {
 		Tokens: c.Int("tokens"), TopLogits: c.Int("top-logits"),
 	}
 	o.Model = c.Args().First()
-	o.Flash = daemon.FlashConfig{Backend: c.String("backend"), Policy: c.String("policy"), Ahead: c.Int("ahead")}
+	o.Flash.Backend, o.Flash.Policy, o.Flash.Ahead, o.Flash.DiskRate = c.String("backend"), c.String("policy"), c.Int("ahead"), c.String("disk-rate")
 	if o.PromptIDs, err = ids(c, "prompt-ids"); err != nil {
 		return o, err
 	}
@@ -119,7 +120,11 @@ func writeFlash(w io.Writer, r *daemon.FlashResult) {
 	fmt.Fprintf(w, "memory\t%s allowed, %s of it for experts\n", bytesText(r.Budget), bytesText(r.ExpertBytes))
 	fmt.Fprintf(w, "experts\t%.1f %% at hand when wanted, %.1f %% on their way; %s policy, %d layers ahead\n", 100*r.HitRatio, 100*r.LateRatio, r.Policy, r.Ahead)
 	fmt.Fprintf(w, "read\t%s in all; %s per token, %s with the best choice of victims\n", bytesText(r.BytesRead), bytesText(int64(r.TokenBytes)), bytesText(int64(r.BeladyBytes)))
-	fmt.Fprintf(w, "disk\t%.2f GB/s, %s, %s file; %.2f s of the answer spent waiting for it\n", r.DiskRate, r.Backend, r.Layout, r.Stall)
+	throttled := ""
+	if r.Throttled > 0 {
+		throttled = fmt.Sprintf(" (throttled to %.2f)", r.Throttled)
+	}
+	fmt.Fprintf(w, "disk\t%.2f GB/s%s, %s, %s file; %.2f s of the answer spent waiting for it\n", r.DiskRate, throttled, r.Backend, r.Layout, r.Stall)
 	fmt.Fprintf(w, "bound\t%.2f tokens per second here: arithmetic takes %.1f ms a token\n", r.Bound, r.Arithmetic)
 }
 

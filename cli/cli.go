@@ -4,13 +4,14 @@
 //
 // Streams are the three standard streams; ui.go says what goes where. A
 // command is one verb with its flags, one file each: run (also the default),
-// inspect, bench, pack, doctor, version.
+// inspect, plan, bench, pack, trace, replay, train-predictor, predict, doctor, version.
 //
 // # Exit codes
 //
 //	0    it worked
 //	1    it failed; standard error says why
 //	2    the command line was wrong; nothing was done
+//	3    plan: the model cannot run in that memory
 //	130  interrupted (Ctrl-C or a termination signal); the text so far is out
 //
 // # Caveats
@@ -34,6 +35,7 @@ const (
 	exitOK          = 0
 	exitError       = 1
 	exitUsage       = 2
+	exitDoesNotRun  = 3
 	exitInterrupted = 130
 )
 
@@ -84,7 +86,7 @@ func application(u *ui) *cli.App {
 		Usage:                     "run Mixture-of-Experts language models",
 		UsageText:                 usageText,
 		Description:               description,
-		Commands:                  []*cli.Command{run, inspectCommand(u), benchCommand(u), packCommand(u), doctorCommand(u), versionCommand(u)},
+		Commands:                  []*cli.Command{run, inspectCommand(u), planCommand(u), benchCommand(u), packCommand(u), traceCommand(u), replayCommand(u), trainCommand(u), predictCommand(u), doctorCommand(u), versionCommand(u)},
 		Flags:                     run.Flags, // for the help; arrange names a command always
 		HideVersion:               true,
 		HideHelpCommand:           true,
@@ -109,6 +111,7 @@ func onUsageError(_ *cli.Context, err error, _ bool) error { return usageError{e
 func (u *ui) conclude(err error) int {
 	var usage usageError
 	var hinted hintedError
+	var doesNotRun doesNotRunError
 	switch {
 	case err == nil:
 		return exitOK
@@ -126,6 +129,9 @@ func (u *ui) conclude(err error) int {
 			u.sayf("hint: moed -h lists the commands, moed COMMAND -h a command's flags")
 		}
 		return exitUsage
+	}
+	if errors.As(err, &doesNotRun) {
+		return exitDoesNotRun
 	}
 	return exitError
 }

@@ -10,7 +10,9 @@ moed -m qwen3-30b.gguf "why is the sky blue?"
 git diff | moed -m qwen3-30b.gguf "explain" -s "be brief" -o temperature 0.2
 moed -m qwen3-30b.gguf --memory 8G "why is the sky blue?"
 moed inspect qwen3-30b.gguf
-moed bench qwen3-30b.gguf --tokens 64`
+moed bench qwen3-30b.gguf --tokens 64
+moed trace record qwen3-30b.gguf --prompts texts.txt -o t.trace
+moed replay t.trace --budget 2G,4G,8G`
 )
 
 // The templates of help: the parser's own, with the sections that moed has.

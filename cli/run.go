@@ -52,6 +52,7 @@ func engineFlags() []cli.Flag {
 		&cli.IntFlag{Name: "threads", Usage: "compute with `N` threads", DefaultText: "all processors"},
 		&cli.StringFlag{Name: "memory", EnvVars: []string{"MOED_MEMORY"}, Usage: "use at most `SIZE` in all: 8G, 7.5GiB, or 60% of what is free", DefaultText: "what the machine leaves, less a reserve"},
 		&cli.StringFlag{Name: "kv", Value: "f16", Usage: "`TYPE` of the key-value cache: f16, f32 or q8_0", DefaultText: "f16"},
+		&cli.StringFlag{Name: "profile", Usage: "keep which experts are used under `NAME`, and begin with those of its last runs; off is neither", DefaultText: "one for all; off in bench and trace"},
 	}
 }
 
@@ -61,7 +62,8 @@ func switchFlag(name, usage string, aliases ...string) cli.Flag {
 }
 
 func configOf(c *cli.Context) daemon.Config {
-	return daemon.Config{Model: c.String("model"), Context: c.Int("ctx"), Threads: c.Int("threads"), KV: c.String("kv"), Memory: c.String("memory")}
+	return daemon.Config{Model: c.String("model"), Context: c.Int("ctx"), Threads: c.Int("threads"), KV: c.String("kv"), Memory: c.String("memory"),
+		Flash: daemon.FlashConfig{Profile: c.String("profile")}}
 }
 
 func run(c *cli.Context, u *ui) error {
@@ -80,7 +82,7 @@ func run(c *cli.Context, u *ui) error {
 	if err != nil {
 		return err
 	}
-	defer e.Close()
+	defer leave(u, e, e.ProfileNote())
 	for _, note := range e.Notes() {
 		u.sayf("%s", clean(note))
 	}
@@ -88,6 +90,15 @@ func run(c *cli.Context, u *ui) error {
 		u.sayf("%s has no chat template; the system text is put before the prompt", e.Name())
 	}
 	return answer(c, u, e, r)
+}
+
+// leave closes the model and says what is wrong with its profile, unless that is
+// what was said before.
+func leave(u *ui, e *daemon.Engine, said string) {
+	e.Close()
+	if note := e.ProfileNote(); note != said {
+		u.sayf("%s", clean(note))
+	}
 }
 
 // requestOf takes everything but the prompt from the flags.

@@ -129,6 +129,7 @@ func (o *BenchOptions) Check() error {
 
 // settle fills in what was left out.
 func (o *BenchOptions) settle() {
+	o.Flash.measured()
 	if o.Prompt == "" && o.PromptTokens == 0 && len(o.PromptIDs) == 0 {
 		o.Prompt = DefaultBenchPrompt
 	}

@@ -23,19 +23,25 @@ type FlashResult struct {
 	Budget      int64 `json:"budget_bytes"`
 	ExpertBytes int64 `json:"experts_resident_bytes"` // of Budget, for experts
 
-	HitRatio     float64       `json:"hit_ratio"`               // of decode: held when it was wanted
-	LateRatio    float64       `json:"late_ratio"`              // of decode: its read was under way
-	BytesRead    int64         `json:"bytes_read"`              // of the whole run, dense weights too
-	PrefillBytes int64         `json:"bytes_read_prefill"`      // for experts
-	TokenBytes   float64       `json:"bytes_read_per_token"`    // of decode
-	BeladyBytes  float64       `json:"bytes_belady_per_token"`  // what the best choice of victims would have read
-	Stall        float64       `json:"stall_s"`                 // of decode: waiting for experts
-	Guessed      int64         `json:"prefetched"`              // of decode: experts read before their layer
-	Wasted       int64         `json:"prefetched_wasted"`       // of them, never used
-	DiskRate     float64       `json:"disk_gb_s"`               // measured around this run, in units of 10^9
-	Arithmetic   float64       `json:"arithmetic_ms_per_token"` // a step that waits for nothing
-	Bound        float64       `json:"bound_tok_s"`             // 1 / the larger of arithmetic and Belady's bytes over DiskRate
-	Layers       []LayerResult `json:"layers,omitempty"`        // of decode
+	HitRatio     float64       `json:"hit_ratio"`                // of decode: held when it was wanted
+	LateRatio    float64       `json:"late_ratio"`               // of decode: its read was under way
+	BytesRead    int64         `json:"bytes_read"`               // of the whole run, dense weights too
+	PrefillBytes int64         `json:"bytes_read_prefill"`       // for experts
+	Warmed       int64         `json:"warmed"`                   // of the whole run: experts read for the profile's sake
+	WarmedBytes  int64         `json:"bytes_read_warming"`       // of BytesRead, for them
+	TokenBytes   float64       `json:"bytes_read_per_token"`     // of decode
+	BeladyBytes  float64       `json:"bytes_belady_per_token"`   // what the best choice of victims would have read
+	Stall        float64       `json:"stall_s"`                  // of decode: waiting for experts
+	Guessed      int64         `json:"prefetched"`               // of decode: experts put in the queue before their layer
+	Useful       int64         `json:"prefetched_useful"`        // of them, wanted by it
+	Wasted       int64         `json:"prefetched_wasted"`        // of them, read and not wanted by it
+	Saved        float64       `json:"prefetch_saved_s"`         // of decode: by which the useful ones came earlier
+	Asking       float64       `json:"predict_s"`                // of decode: making guesses
+	DiskRate     float64       `json:"disk_gb_s"`                // measured around this run, in units of 10^9
+	Throttled    float64       `json:"throttled_gb_s,omitempty"` // the bound that was put on DiskRate; 0 is none
+	Arithmetic   float64       `json:"arithmetic_ms_per_token"`  // a step that waits for nothing
+	Bound        float64       `json:"bound_tok_s"`              // 1 / the larger of arithmetic and Belady's bytes over DiskRate
+	Layers       []LayerResult `json:"layers,omitempty"`         // of decode
 }
 
 // LayerResult is what decode wanted of one layer.
@@ -44,6 +50,11 @@ type LayerResult struct {
 	Wanted int64 `json:"wanted"`
 	Hits   int64 `json:"hits"`
 	Late   int64 `json:"late"`
+
+	Guessed int64   `json:"prefetched"`
+	Useful  int64   `json:"prefetched_useful"`
+	Wrong   int64   `json:"prefetched_wasted"`
+	Saved   float64 `json:"prefetch_saved_s"`
 }
 
 // watch notes what a bench has to know of its store. The zero value watches
@@ -53,6 +64,7 @@ type watch struct {
 	table  *expert.Table
 	steps  []policy.Step
 	decode bool
+	stop   func()
 	loaded int64 // bytes read before the first prompt
 
 	atDecode offload.Stats // when decode began
@@ -65,7 +77,7 @@ func newWatch(e *Engine) *watch {
 	}
 	w.flash, w.table = e.flash, e.memory.footprint.Table
 	w.loaded = e.flash.reader.Stats().Bytes
-	w.flash.store.Record(w.note)
+	w.stop = w.flash.listeners.add(w.note)
 	return w
 }
 
@@ -90,20 +102,23 @@ func (w *watch) result(ctx context.Context, e *Engine, steps []time.Duration) (*
 	store := w.flash.store
 	now := store.Stats()
 	d := now.Sub(&w.atDecode)
-	store.Record(nil)
+	w.stop()
 	r := &FlashResult{Backend: w.flash.reader.Info().Backend.String(), Layout: w.layout(), Policy: store.PolicyName(), Ahead: store.Ahead(),
 		Budget: e.memory.plan.Budget, ExpertBytes: store.Bytes(),
-		BytesRead: w.loaded + now.Bytes, PrefillBytes: w.atDecode.Bytes, Stall: d.Stall.Seconds(), Guessed: d.Guessed, Wasted: d.Wasted}
+		BytesRead: w.loaded + now.Bytes, PrefillBytes: w.atDecode.Bytes, Warmed: now.Warmed, WarmedBytes: now.WarmedBytes,
+		Stall: d.Stall.Seconds(), Asking: d.Asking.Seconds()}
 	if len(steps) == 0 {
 		return r, nil
 	}
 	total := d.Total()
+	r.Guessed, r.Useful, r.Wasted, r.Saved = total.Guessed, total.Useful, total.Wrong, total.Saved.Seconds()
 	r.HitRatio = float64(total.Hits) / float64(total.Wanted)
 	r.LateRatio = float64(total.Late) / float64(total.Wanted)
 	r.TokenBytes = float64(d.Bytes) / float64(len(steps))
 	for i, l := range d.Layers {
 		if l.Wanted > 0 {
-			r.Layers = append(r.Layers, LayerResult{Layer: i, Wanted: l.Wanted, Hits: l.Hits, Late: l.Late})
+			r.Layers = append(r.Layers, LayerResult{Layer: i, Wanted: l.Wanted, Hits: l.Hits, Late: l.Late,
+				Guessed: l.Guessed, Useful: l.Useful, Wrong: l.Wrong, Saved: l.Saved.Seconds()})
 		}
 	}
 	missed, err := w.belady()
@@ -125,6 +140,7 @@ func (w *watch) result(ctx context.Context, e *Engine, steps []time.Duration) (*
 	if err != nil {
 		return nil, err
 	}
+	r.Throttled = float64(w.flash.reader.Info().Rate) / 1e9
 	r.Arithmetic, r.DiskRate = alone.Seconds()*1e3, rate/1e9
 	r.Bound = 1 / max(alone.Seconds(), r.BeladyBytes/rate)
 	return r, nil

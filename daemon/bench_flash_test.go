@@ -141,7 +141,7 @@ func misses(t *testing.T, r *BenchResult, path string, sum LayerResult, steps in
 // out where there is nothing to read.
 func TestBenchFlashKeys(t *testing.T) {
 	keys := []string{"hit_ratio", "late_ratio", "bytes_read", "bytes_read_prefill", "bytes_read_per_token", "bytes_belady_per_token", "stall_s",
-		"disk_gb_s", "budget_bytes", "experts_resident_bytes", "prefetched", "prefetched_wasted", "arithmetic_ms_per_token", "bound_tok_s",
+		"disk_gb_s", "budget_bytes", "experts_resident_bytes", "prefetched", "prefetched_useful", "prefetched_wasted", "prefetch_saved_s", "predict_s", "arithmetic_ms_per_token", "bound_tok_s",
 		"backend", "layout", "policy", "ahead", "layers"}
 	found := func(r *BenchResult) map[string]json.RawMessage {
 		b, err := json.Marshal(r)
@@ -170,7 +170,7 @@ func TestBenchFlashKeys(t *testing.T) {
 	if _, ok := routed["peak_rss_bytes"]; !ok {
 		t.Error("no key peak_rss_bytes")
 	}
-	var layers []map[string]int64
+	var layers []map[string]float64
 	if err := json.Unmarshal(routed["layers"], &layers); err != nil || len(layers) == 0 || layers[0]["wanted"] <= 0 {
 		t.Errorf("layers: %s, %v", routed["layers"], err)
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -17,8 +18,8 @@ import (
 
 // TestBits is the one big test: the same tokens give the same logits, bit for
 // bit, as with all weights in memory, whatever the backend, the memory, the
-// layout of the file, the threads, the policy and the reading ahead, also where
-// reads fail and are tried again.
+// layout of the file, the threads, the policy, the reading ahead and the warming,
+// also where reads fail and are tried again.
 func TestBits(t *testing.T) {
 	files, err := filepath.Glob("../testdata/golden/*.gguf")
 	if err != nil || len(files) == 0 {
@@ -69,10 +70,11 @@ type bitsCase struct {
 	ahead   int
 	policy  string
 	faults  bool
+	warmed  bool // while it runs
 }
 
 func (c *bitsCase) String() string {
-	return fmt.Sprintf("%s/%v/share=%.2f/threads=%d/ahead=%d/%s/faults=%v", c.layout, c.backend, c.share, c.threads, c.ahead, c.policy, c.faults)
+	return fmt.Sprintf("%s/%v/share=%.2f/threads=%d/ahead=%d/%s/faults=%v/warmed=%v", c.layout, c.backend, c.share, c.threads, c.ahead, c.policy, c.faults, c.warmed)
 }
 
 func bitsCases() []bitsCase {
@@ -84,7 +86,7 @@ func bitsCases() []bitsCase {
 				for threads := 1; threads <= 2; threads++ {
 					for _, ahead := range []int{-1, 2} {
 						for _, faults := range []bool{false, true} {
-							all = append(all, bitsCase{layout, backend, share, threads, ahead, names[len(all)%len(names)], faults})
+							all = append(all, bitsCase{layout, backend, share, threads, ahead, names[len(all)%len(names)], faults, len(all)%5 == 1})
 						}
 					}
 				}
@@ -140,6 +142,9 @@ func (c *bitsCase) check(t *testing.T, h *header, want [][]float32) {
 			t.Error(err)
 		}
 	}()
+	if c.warmed && fp.Memory.Experts > 0 {
+		defer warmBeside(t, f.store, fp)()
+	}
 	got, err := bitsOf(t, f.model)
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +176,34 @@ func (c *bitsCase) options(fp *moe.Footprint) flashOptions {
 		}
 	}
 	return o
+}
+
+// warmBeside seeds the store with uses that nobody has counted and warms it
+// while something else runs, until end.
+func warmBeside(t *testing.T, s *offload.Store, fp *moe.Footprint) (end func()) {
+	var order []offload.Key
+	for i := range fp.Table.Layers {
+		share := make([]float32, fp.Table.Layers[i].Experts)
+		for e := range share {
+			share[e] = 1 / float32(1+e)
+			order = append(order, offload.Key{Layer: i, Expert: e})
+		}
+		if len(share) > 0 {
+			s.Seed(i, share)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { // ends with the order, or with end
+		_, err := s.Warm(ctx, order, nil)
+		done <- err
+	}()
+	return func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
 }
 
 // packed packs a model into the test's folder.

@@ -8,6 +8,7 @@ import (
 
 	"moed/flashio"
 	"moed/moe"
+	"moed/offload/budget"
 	"moed/offload/policy"
 )
 
@@ -35,6 +36,13 @@ type FlashConfig struct {
 	Backend string // direct, buffered or mapped; "" is what measured best
 	Policy  string // of package offload/policy; "" is the recommended one
 	Ahead   int    // layers to read ahead; 0 is the default, below 0 none
+
+	// Profile names the workload whose profile warms the cache and takes in what
+	// this run uses: letters, digits, dashes and underscores. "" is that of no
+	// workload in particular, NoProfile is none.
+	Profile string
+	// DiskRate makes the disk seem slower, a size per second; "" is as it is.
+	DiskRate string
 
 	open openFunc // nil is flashio.Open
 }
@@ -68,10 +76,38 @@ func (c *FlashConfig) options() (o flashOptions, err error) {
 	if c.Policy != "" && !slices.Contains(policy.Names(), c.Policy) {
 		return o, fmt.Errorf("policy %q is not known; there are %s", c.Policy, strings.Join(policy.Names(), ", "))
 	}
+	if err := checkWorkload(c.Profile); err != nil {
+		return o, err
+	}
+	if c.DiskRate != "" {
+		if o.reader.Rate, err = parseDiskRate(c.DiskRate); err != nil {
+			return o, err
+		}
+	}
 	if c.Backend != "" {
 		o.reader.Backend, err = flashio.ParseBackend(c.Backend)
 	}
 	return o, err
+}
+
+// measured leaves a profile out that nobody has asked for: it changes what a run
+// finds in the cache, and with it every figure from one run to the next.
+func (c *FlashConfig) measured() {
+	if c.Profile == "" {
+		c.Profile = NoProfile
+	}
+}
+
+// parseDiskRate reads bytes per second.
+func parseDiskRate(text string) (int64, error) {
+	a, err := budget.ParseSize(text)
+	if err != nil {
+		return 0, fmt.Errorf("disk rate: %w", err)
+	}
+	if a.In(0) <= 0 { // a share of nothing, too
+		return 0, fmt.Errorf("disk rate %s: want a size such as 500M, per second", text)
+	}
+	return a.In(0), nil
 }
 
 func (c *Config) kv() (moe.KVType, error) {

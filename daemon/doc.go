@@ -10,12 +10,24 @@
 // one measured run, whose choices are greedy so that it repeats. Pack rewrites a
 // model's experts as bundles, and a Doctor looks at the machine and its disk.
 //
+// A model's use of its experts is kept from run to run (profile.go), in
+// moed/profiles under XDG_STATE_HOME or what stands in for it: a file for each
+// model and workload, with counts alone. The next run reads first what was used
+// most, while nothing else wants the disk, into memory that nobody uses yet.
+//
 // An Engine with a model file works within one memory budget. Before anything
 // is loaded the header is measured and the budget divided (memory.go); then the
 // dense weights are read into memory, and experts when they are wanted
 // (flash.go). The key-value cache is admitted against the account of that
 // budget, and experts give way to it; so they do where the budget is lowered
 // or the system is short of memory.
+//
+// TraceRecord writes down what a model's routers choose (trace.go), and Replay
+// serves such a run from memories of any size (replay.go). By the store's rule
+// it finds the hits and misses of the run itself, to the last one, if nothing
+// was read ahead or warmed from a profile, the memory for experts stayed, no
+// batch wanted more experts of a size than there were slots, and the trace is
+// exact where the policy weighs probabilities.
 //
 // # The service that this becomes
 //

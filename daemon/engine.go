@@ -26,6 +26,7 @@ type Engine struct {
 	header   *header // nil for the built-in model, and so are the next two
 	flash    *flash
 	memory   *memory
+	usage    *usage                         // nil where no profile is kept
 	template func() (*chat.Template, error) // parsed when first wanted
 	load     time.Duration
 }
@@ -78,11 +79,17 @@ func (e *Engine) openFile(ctx context.Context, c Config, o moe.Options) (err err
 		return errors.Join(err, e.memory.close())
 	}
 	e.model = e.flash.model
-	return e.memory.serve(e.flash)
+	if err := e.memory.serve(e.flash); err != nil {
+		return err
+	}
+	e.usage = openUsage(&c.Flash, e.header, e.memory.footprint.Table, e.flash)
+	return nil
 }
 
-// Close gives everything back.
+// Close gives everything back, and keeps what was used of the experts for the
+// next run. Where that goes wrong it is no error, but a ProfileNote.
 func (e *Engine) Close() error {
+	e.usage.close()
 	if e.session != nil {
 		e.session.Close()
 	}
@@ -155,11 +162,21 @@ func (e *Engine) Notes() []string {
 	if e.memory != nil {
 		notes = append(notes, e.memory.notes()...)
 	}
+	if e.flash != nil && e.flash.note != "" {
+		notes = append(notes, e.flash.note)
+	}
+	if note := e.ProfileNote(); note != "" {
+		notes = append(notes, note)
+	}
 	if t, err := e.template(); err == nil && t != nil && t.Note() != "" {
 		notes = append(notes, t.Note())
 	}
 	return notes
 }
+
+// ProfileNote says what went wrong with the profile of this model's use, or is
+// empty. It is among the Notes, and may be asked for after Close too.
+func (e *Engine) ProfileNote() string { return e.usage.note() }
 
 // Kernels names the instruction sets that this machine computes with.
 func Kernels() string { return kernels.Features() }

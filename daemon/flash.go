@@ -10,7 +10,6 @@ import (
 	"moed/moe"
 	"moed/moe/gguf"
 	"moed/offload"
-	"moed/predictor"
 )
 
 // flash is a model whose weights are read from its file: the dense ones at
@@ -21,6 +20,9 @@ type flash struct {
 	dense  *offload.Dense
 	store  *offload.Store // nil where the model has no routed experts
 	model  *moe.Model
+
+	listeners listeners
+	note      string // what a user should know of it, or empty
 }
 
 // flashOptions say how. The zero value is right but for bytes.
@@ -99,6 +101,7 @@ func openFlash(ctx context.Context, h *header, fp *moe.Footprint, o flashOptions
 		if err != nil {
 			return nil, err
 		}
+		f.store.Record(f.listeners.tell)
 		o.Options.Experts = f.store
 	}
 	im := gguf.NewImage(h.file, h.path, h.size, func(t *gguf.Tensor) []byte { return f.dense.Bytes(t.Offset, t.Size) })
@@ -110,11 +113,9 @@ func openFlash(ctx context.Context, h *header, fp *moe.Footprint, o flashOptions
 		return nil, err
 	}
 	if f.store != nil && o.ahead >= 0 {
-		gate, err := predictor.NewGate(f.model.Gates())
-		if err != nil {
+		if err := f.guess(h, o.ahead); err != nil {
 			return nil, err
 		}
-		f.store.Predict(gate)
 	}
 	return f, nil
 }

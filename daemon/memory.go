@@ -9,6 +9,7 @@ import (
 	"moed/moe"
 	"moed/offload"
 	"moed/offload/budget"
+	"moed/predictor/cost"
 )
 
 // memory is the one budget of an open model: what it is, how it is divided, and
@@ -17,6 +18,7 @@ type memory struct {
 	limits    budget.Limits
 	asked     budget.Amount // zero where the machine decided
 	footprint *moe.Footprint
+	measured  map[int]*moe.Footprint // by the batch asked for
 	plan      budget.Plan
 	account   *budget.Account
 	store     *offload.Store // nil until serve, and without routed experts
@@ -47,16 +49,8 @@ func (c *Config) amount() (budget.Amount, error) {
 // activations are a small part, and the admission of the KV cache.
 func newMemory(c Config, h *header, o *moe.Options) (*memory, error) {
 	m := &memory{share: 1}
-	var err error
-	if m.asked, err = c.amount(); err != nil {
-		return nil, err
-	}
-	m.limits, err = budget.Discover(nil)
-	total := budget.Default(m.limits)
-	if m.asked != (budget.Amount{}) {
-		total = m.asked.In(m.limits.Available)
-	}
-	if err != nil && total == 0 { // a share of nothing is known, or nothing was asked for
+	total, err := m.find(&c)
+	if err != nil {
 		return nil, err
 	}
 	if err := m.divide(h, o, total); err != nil {
@@ -73,28 +67,98 @@ func newMemory(c Config, h *header, o *moe.Options) (*memory, error) {
 	return m, nil
 }
 
+// find is the budget that c asks for, or that the machine allows.
+func (m *memory) find(c *Config) (total int64, err error) {
+	if m.asked, err = c.amount(); err != nil {
+		return 0, err
+	}
+	m.limits, err = budget.Discover(nil)
+	total = budget.Default(m.limits)
+	if m.asked != (budget.Amount{}) {
+		total = m.asked.In(m.limits.Available)
+	}
+	if err != nil && total == 0 { // a share of nothing is known, or nothing was asked for
+		return 0, err
+	}
+	return total, nil
+}
+
 const (
-	// scratchShare is the most of the budget that activations may take: a longer
-	// prefill chunk reads each expert less often, but has less room for them.
+	// A prompt's chunk is no shorter than leastBatch, and shorter than it could be
+	// only where that reads less by a hundredth.
+	leastBatch = 32
+	readsLess  = 0.99
+	// scratchShare is the most of the budget that activations may take where no
+	// experts are read, so that they leave room for the KV cache.
 	scratchShare = 1.0 / 16
-	leastBatch   = 32
 )
 
-// divide sizes the model with a batch that suits the budget, and divides that.
-// Before a budget is refused the shortest batch is tried, so that the smallest
-// budget that the error names is one that works.
-func (m *memory) divide(h *header, o *moe.Options, total int64) (err error) {
+// divide sizes the model with the batch that package cost says reads least
+// within the budget, and divides that. Before a budget is refused the shortest
+// batch is tried, so that the smallest budget that the error names is one that
+// works.
+func (m *memory) divide(h *header, o *moe.Options, total int64) error {
+	var best *moe.Footprint
+	var plan budget.Plan
+	least := 0.0
 	for {
-		if m.footprint, err = moe.Measure(h.file, *o); err != nil {
+		fp, err := m.measure(h, *o)
+		if err != nil {
 			return err
 		}
-		m.plan, err = budget.Split(m.need(h), total)
-		batch := m.footprint.Options.Batch
-		if err == nil && float64(m.footprint.Scratch) <= scratchShare*float64(total) || batch <= leastBatch {
-			return err
+		m.footprint = fp
+		batch := fp.Options.Batch
+		p, err := budget.Split(m.need(h), total)
+		roomy := fp.Memory.Experts > 0 || float64(fp.Scratch) <= scratchShare*float64(total) || batch <= leastBatch
+		if err == nil && roomy {
+			reads := m.experts().Reads(batch, float64(p.Experts))
+			if best != nil && reads >= readsLess*least {
+				break
+			}
+			best, plan, least = fp, p, reads
+		}
+		if batch <= leastBatch {
+			if best == nil {
+				return err
+			}
+			break
 		}
 		o.Batch = max(batch/2, leastBatch)
 	}
+	m.footprint, m.plan, o.Batch = best, plan, best.Options.Batch
+	return nil
+}
+
+// experts are the model's for package cost, in the slots that hold them.
+func (m *memory) experts() cost.Experts {
+	all, cycle := 0.0, 0.0
+	for i := range m.footprint.Table.Layers {
+		l := &m.footprint.Table.Layers[i]
+		all += float64(l.Bytes()) * float64(l.Experts)
+		cycle += float64(l.Bytes()) * float64(min(m.footprint.Config.TopK, l.Experts))
+	}
+	if all == 0 {
+		return cost.Experts{}
+	}
+	slots := float64(offload.SlotBytes(m.footprint.Table))
+	return cost.Experts{Bytes: slots, Cycle: slots * cycle / all, PerTok: cycle / all}
+}
+
+// measure is moe.Measure, once for each batch: that makes the buffers which it
+// counts.
+func (m *memory) measure(h *header, o moe.Options) (*moe.Footprint, error) {
+	if fp := m.measured[o.Batch]; fp != nil {
+		return fp, nil
+	}
+	fp, err := moe.Measure(h.file, o)
+	if err != nil {
+		return nil, err
+	}
+	if m.measured == nil {
+		m.measured = map[int]*moe.Footprint{}
+	}
+	m.measured[o.Batch] = fp
+	return fp, nil
 }
 
 // The Go runtime with our code, and what the metadata become: vocabulary, merges
