@@ -61,7 +61,7 @@ func TestTemplate(t *testing.T) {
 	const template = `{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content }} {% elif m.content == 'no' %}` +
 		`{{ raise_exception('not this') }}{% else %}Once {{ m.content }}{% endif %}{% endfor %}{% if add_generation_prompt %} time{% endif %}`
 	path := changed(t, map[string]any{"tokenizer.chat_template": template}, nil)
-	e := open(t, daemon.Config{Model: path})
+	e := open(t, daemon.Config{Model: path, Flash: daemon.FlashConfig{Profile: daemon.NoProfile}})
 	if !e.HasTemplate() || len(e.Notes()) != 0 {
 		t.Errorf("template %v, notes %q", e.HasTemplate(), e.Notes())
 	}
@@ -84,7 +84,7 @@ func TestTemplate(t *testing.T) {
 
 func TestTemplateThatDoesNotParse(t *testing.T) {
 	path := changed(t, map[string]any{"tokenizer.chat_template": "{% for %}"}, nil)
-	e := open(t, daemon.Config{Model: path})
+	e := open(t, daemon.Config{Model: path, Flash: daemon.FlashConfig{Profile: daemon.NoProfile}})
 	if notes := e.Notes(); len(notes) != 1 || !strings.Contains(notes[0], "does not parse") {
 		t.Errorf("notes %q", notes)
 	}
@@ -104,7 +104,7 @@ func TestBrokenWeights(t *testing.T) {
 		}
 	})
 	for _, temperature := range []float64{0, 1} {
-		e := open(t, daemon.Config{Model: path})
+		e := open(t, daemon.Config{Model: path, Flash: daemon.FlashConfig{Profile: daemon.NoProfile}})
 		r := daemon.Request{Prompt: "Once", Sampling: daemon.Sampling{Temperature: temperature}}
 		if _, err := e.Generate(context.Background(), &r, func(string) error { return nil }); err == nil || !strings.Contains(err.Error(), "NaN") {
 			t.Errorf("at temperature %v: %v", temperature, err)

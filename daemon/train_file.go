@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"moed/moe"
 	"moed/moe/gguf"
@@ -81,7 +82,7 @@ func pathPlaces(model, fingerprint string) ([]string, error) {
 func findPath(model string, id path.Identity) (*path.Model, error) {
 	places, _ := pathPlaces(model, id.Fingerprint) // a user without a home has the first
 	for _, name := range places {
-		if m, err := path.Load(name, id); !errors.Is(err, fs.ErrNotExist) {
+		if m, err := path.Load(name, id); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			return m, err
 		}
 	}
