@@ -22,7 +22,8 @@ func replayCommand(u *ui) *cli.Command {
 		ArgsUsage: "TRACE [flags]",
 		Description: "Serves a recorded run (moed trace record) from memories of several sizes under several choices of\n" +
 			"what to give up, and says how many of the experts would have been at hand and how much a token would\n" +
-			"have read. belady knows the future: no choice does better.",
+			"have read. belady knows the future: no choice does better. s3-fifo and tinylfu are caches of their own,\n" +
+			"shown with --rule published.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "budget", Usage: "memory for experts: `SIZE[,SIZE...]` such as 2G,3000MiB or 25% of all experts", DefaultText: "a ladder from half a token's experts up"},
 			&cli.StringFlag{Name: "policy", Usage: "`NAME[,NAME...]`, or all", DefaultText: "all"},

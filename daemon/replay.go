@@ -16,7 +16,7 @@ import (
 type ReplayOptions struct {
 	Trace    string   // path
 	Budgets  []string // memory for experts: sizes, or shares of all experts; nil is a ladder from the token cycle up
-	Policies []string // names; nil is all
+	Policies []string // names; nil is all that the rule serves
 	Rule     string   // RuleStore or RulePublished; "" is the first
 	Layers   bool     // tell of each layer
 
@@ -106,6 +106,11 @@ func (o *ReplayOptions) Check() error {
 	if o.Rule != "" && o.Rule != RuleStore && o.Rule != RulePublished {
 		return fmt.Errorf("rule %q is not known; there are %s and %s", o.Rule, RuleStore, RulePublished)
 	}
+	for _, name := range o.Policies {
+		if !slices.Contains(policiesOf(o.Rule), name) {
+			return fmt.Errorf(onlyByRule, name)
+		}
+	}
 	return nil
 }
 
@@ -115,11 +120,11 @@ func Replay(ctx context.Context, o ReplayOptions) (*ReplayResult, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	if len(o.Policies) == 0 {
-		o.Policies = policyNames()
-	}
 	if o.Rule == "" {
 		o.Rule = RuleStore
+	}
+	if len(o.Policies) == 0 {
+		o.Policies = policiesOf(o.Rule)
 	}
 	t, err := readTrace(o.Trace)
 	if err != nil {
@@ -219,7 +224,22 @@ func stepOf(v *trace.Visit, rule string) policy.Step {
 	return step
 }
 
+// Names of caches of their own, which give up by other means than a distance.
+const (
+	s3fifo     = "s3-fifo"
+	tinyLFU    = "tinylfu"
+	onlyByRule = "%s is a cache of its own and not a choice of moed's store; add --rule " + RulePublished
+)
+
 // policyNames are those that a replay knows.
-func policyNames() []string { return policy.Names() }
+func policyNames() []string { return append(slices.Clip(policy.Names()), s3fifo, tinyLFU) }
+
+// policiesOf are those that it serves by a rule.
+func policiesOf(rule string) []string {
+	if rule == RulePublished {
+		return policyNames()
+	}
+	return policy.Names()
+}
 
 func newPolicy(name string, s policy.Shape) (policy.Policy, error) { return policy.New(name, s) }

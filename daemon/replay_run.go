@@ -9,6 +9,7 @@ import (
 	"moed/offload"
 	"moed/offload/budget"
 	"moed/offload/policy"
+	"moed/offload/policy/tinylfu"
 )
 
 // plan sets the budgets.
@@ -151,6 +152,14 @@ func (r *replay) replay(bytes int64, name string, to *ReplayPolicy) error {
 }
 
 func (r *replay) serve(bytes int64, name string) (policy.Result, error) {
+	c := policy.Cache{Bytes: bytes, Size: r.size}
+	switch name {
+	case s3fifo:
+		return policy.S3FIFO(r.steps, r.shape, c)
+	case tinyLFU:
+		c.Bytes = max(bytes, 1) // it refuses to be empty; nothing fits in either
+		return tinylfu.Replay(r.steps, r.shape, c)
+	}
 	var p policy.Policy
 	if name != belady {
 		var err error
@@ -159,7 +168,6 @@ func (r *replay) serve(bytes int64, name string) (policy.Result, error) {
 		}
 	}
 	if r.options.Rule == RulePublished {
-		c := policy.Cache{Bytes: bytes, Size: r.size}
 		if name == belady {
 			return policy.Belady(r.steps, r.shape, c)
 		}

@@ -204,3 +204,36 @@ func readSizes(t *testing.T, table *expert.Table) []int64 {
 	}
 	return sizes
 }
+
+// TestReplayOtherCaches: the caches of their own are served by the published
+// rule alone, among all policies, and hit something but not more than belady.
+func TestReplayOtherCaches(t *testing.T) {
+	o := ReplayOptions{Trace: "../testdata/traces/qwen3-30b-a3b.route.csv", Rule: RulePublished,
+		Budgets: []string{"1000MiB", "2000MiB", "3000MiB", "4000MiB"}, Policies: []string{s3fifo, tinyLFU}}
+	first, err := Replay(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Replay(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range first.Budgets {
+		for _, p := range b.Policies {
+			if p.HitRatio <= 0 || p.HitRatio > b.Belady.HitRatio {
+				t.Errorf("%s in %d bytes: hits %.3f, belady %.3f", p.Policy, b.Bytes, p.HitRatio, b.Belady.HitRatio)
+			}
+			t.Logf("%s in %d MiB: hits %.1f %%", p.Policy, b.Bytes>>20, 100*p.HitRatio)
+		}
+		if got, want := again.Budgets[i].Policies[0].HitRatio, b.Policies[0].HitRatio; got != want {
+			t.Errorf("s3-fifo in %d bytes: hits %v, then %v", b.Bytes, want, got)
+		}
+	}
+	if got := policiesOf(RulePublished); !slices.Contains(got, s3fifo) || !slices.Contains(got, tinyLFU) {
+		t.Errorf("all policies are %v", got)
+	}
+	o.Rule = ""
+	if _, err := Replay(t.Context(), o); err == nil || !strings.Contains(err.Error(), "--rule published") {
+		t.Errorf("by the store's rule: %v", err)
+	}
+}

@@ -190,7 +190,7 @@ func BenchmarkVisit(b *testing.B) {
 			}
 			i := 0
 			for b.Loop() {
-				p.Visit(&policy.Visit{Layer: i%48, Experts: visits[i%64], Tokens: 1})
+				p.Visit(&policy.Visit{Layer: i % 48, Experts: visits[i%64], Tokens: 1})
 				i++
 			}
 		})
