@@ -7,8 +7,11 @@ import (
 	"sync"
 
 	"moed/moe"
+	"moed/moe/expert"
+	"moed/moe/kernels"
 	"moed/offload"
 	"moed/offload/budget"
+	"moed/predictor"
 	"moed/predictor/cost"
 )
 
@@ -184,14 +187,16 @@ func (m *memory) need(h *header) budget.Need {
 	n.Experts, n.ExpertSmallest = offload.SlotBytes(t), offload.Least(t)
 	n.ExpertLargest = n.ExpertSmallest
 	bounces := int64(0) // where packed experts land
+	var gates []expert.Gate
 	for i := range t.Layers {
 		l := &t.Layers[i]
 		n.TokenCycle += int64(min(fp.Config.TopK, l.Experts)) * l.Bytes()
 		bounces = max(bounces, 16*l.Bundles.Stride)
-		// The predictor's copy of the router, and what the policy counts.
-		n.Heap += int64(l.Experts) * int64(2*fp.Config.Hidden+2*l.Experts+64)
+		n.Heap += int64(l.Experts) * int64(l.Experts+64) // what the policy counts
+		gates = append(gates, expert.Gate{Router: kernels.Matrix{Rows: l.Experts, Cols: fp.Config.Hidden}, TopK: fp.Config.TopK})
 	}
 	n.Slack += bounces
+	n.Heap += predictor.Bytes(gates, predictor.Options{})
 	return n
 }
 

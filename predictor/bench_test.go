@@ -14,6 +14,7 @@ import (
 // one token, in which each layer is asked about the one two layers on.
 type large struct {
 	p       *predictor.Predictor
+	gates   []expert.Gate
 	demands []expert.Demand
 	guesses []predictor.Guess
 }
@@ -21,7 +22,7 @@ type large struct {
 func newLarge(tb testing.TB, layers, experts, hidden, topK, tokens int) *large {
 	r := rand.New(rand.NewPCG(1, 2))
 	gates := make([]expert.Gate, layers)
-	l := &large{demands: make([]expert.Demand, layers)}
+	l := &large{gates: gates, demands: make([]expert.Demand, layers)}
 	for i := range gates {
 		data := make([]byte, experts*hidden*2)
 		kernels.StoreF16(data, floats(r, experts*hidden))

@@ -37,6 +37,13 @@ type Options struct {
 	Path Path
 }
 
+func (o *Options) distances() int {
+	if o.Ahead <= 0 {
+		return 2
+	}
+	return o.Ahead
+}
+
 // Path foretells a pass from its tokens (package predictor/path). It is asked
 // by one goroutine.
 type Path interface {
@@ -100,9 +107,7 @@ type pending struct {
 // stands for one whose hidden states nobody will show: only its rows and TopK
 // count.
 func New(gates []expert.Gate, o Options) (*Predictor, error) {
-	if o.Ahead <= 0 {
-		o.Ahead = 2
-	}
+	o.Ahead = o.distances()
 	p := &Predictor{layers: make([]layer, len(gates)), path: o.Path, ahead: o.Ahead, left: maxPairs, latest: -1, table: newOddsTable()}
 	p.divide(gates)
 	p.key = make([]int32, 1)

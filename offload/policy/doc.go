@@ -29,7 +29,7 @@
 // the same demand. The policy takes for granted that layers come in ascending
 // order and round again; another order costs hits, nothing else. Visits of a
 // batch of several tokens, as in a prompt, teach cycle how often experts are
-// used but not what follows what. It holds about 28 bytes per expert and, up to
+// used but not what follows what. It holds about 36 bytes per expert and, up to
 // 64 MiB, one per pair of experts of a layer: 1 MB for 48 layers of 128, 14 MB
 // for 48 of 512.
 //
