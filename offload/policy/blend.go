@@ -28,7 +28,7 @@ const (
 )
 
 func newBlend() blend {
-	return blend{weight: [parts]float32{0.1, 0.1, 0.2, 0.1, 0.1, ofSuccession: 0.34, ofThought: 0.05, ofChance: 0.01}}
+	return blend{weight: [parts]float32{0.1, 0.1, 0.2, 0.1, 0.1, ofSuccession: 0.38, ofThought: 0.01, ofChance: 0.01}}
 }
 
 // begin starts a visit.
