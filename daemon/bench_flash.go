@@ -77,7 +77,7 @@ func newWatch(e *Engine) *watch {
 	}
 	w.flash, w.table = e.flash, e.memory.footprint.Table
 	w.loaded = e.flash.reader.Stats().Bytes
-	w.stop = w.flash.listeners.add(w.note)
+	w.stop = e.listeners.add(w.note)
 	return w
 }
 

@@ -20,15 +20,16 @@ import (
 
 // Engine is one open model.
 type Engine struct {
-	model    *moe.Model
-	session  *moe.Session
-	name     string
-	header   *header // nil for the built-in model, and so are the next two
-	flash    *flash
-	memory   *memory
-	usage    *usage                         // nil where no profile is kept
-	template func() (*chat.Template, error) // parsed when first wanted
-	load     time.Duration
+	model     *moe.Model
+	session   *moe.Session
+	name      string
+	header    *header // nil for the built-in model, and so are the next two
+	flash     *flash
+	memory    *memory
+	usage     *usage // nil where no profile is kept
+	listeners listeners
+	template  func() (*chat.Template, error) // parsed when first wanted
+	load      time.Duration
 }
 
 // Open opens the model. The error of a file names the tensor or key that is
@@ -52,6 +53,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 		err = e.openFile(ctx, c, o)
 	}
 	if err == nil {
+		e.model.Observe(e.listeners.tell)
 		e.session, err = e.model.NewSession()
 	}
 	if err != nil {
@@ -82,7 +84,7 @@ func (e *Engine) openFile(ctx context.Context, c Config, o moe.Options) (err err
 	if err := e.memory.serve(e.flash); err != nil {
 		return err
 	}
-	e.usage = openUsage(&c.Flash, e.header, e.memory.footprint.Table, e.flash)
+	e.usage = openUsage(&c.Flash, e.header, e.memory.footprint.Table, e.flash, &e.listeners)
 	return nil
 }
 

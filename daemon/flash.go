@@ -20,9 +20,7 @@ type flash struct {
 	dense  *offload.Dense
 	store  *offload.Store // nil where the model has no routed experts
 	model  *moe.Model
-
-	listeners listeners
-	note      string // what a user should know of it, or empty
+	note   string // what a user should know of it, or empty
 }
 
 // flashOptions say how. The zero value is right but for bytes.
@@ -101,7 +99,6 @@ func openFlash(ctx context.Context, h *header, fp *moe.Footprint, o flashOptions
 		if err != nil {
 			return nil, err
 		}
-		f.store.Record(f.listeners.tell)
 		o.Options.Experts = f.store
 	}
 	im := gguf.NewImage(h.file, h.path, h.size, func(t *gguf.Tensor) []byte { return f.dense.Bytes(t.Offset, t.Size) })

@@ -7,8 +7,8 @@ import (
 	"moed/moe/expert"
 )
 
-// listeners are told of each demand of a store as it begins. The zero value has
-// nobody to tell.
+// listeners are told of each demand of a model before its experts are fetched.
+// The zero value has nobody to tell.
 type listeners struct {
 	mu  sync.Mutex
 	all []*listener
@@ -17,7 +17,7 @@ type listeners struct {
 type listener struct{ hear func(*expert.Demand) }
 
 // add tells hear of demands from now on, until stop. It must neither call the
-// store nor keep the demand.
+// model nor keep the demand.
 func (l *listeners) add(hear func(*expert.Demand)) (stop func()) {
 	x := &listener{hear}
 	l.mu.Lock()
@@ -30,7 +30,7 @@ func (l *listeners) add(hear func(*expert.Demand)) (stop func()) {
 	}
 }
 
-// tell is what the store calls.
+// tell is what the forward pass calls.
 func (l *listeners) tell(d *expert.Demand) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

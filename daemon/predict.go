@@ -153,8 +153,7 @@ func predictLive(ctx context.Context, o *PredictOptions) (r *PredictResult, err 
 		return nil, err
 	}
 	r = &PredictResult{Model: e.Name(), TopK: e.model.Config().TopK, Path: options.Path != nil, Note: note}
-	e.model.Observe(j.Observe)
-	defer e.model.Observe(nil)
+	defer e.listeners.add(j.Observe)()
 	for i, ids := range prompts {
 		r.Texts = i + 1
 		if err := r.follow(ctx, e, o, ids, len(prompts)); err != nil {

@@ -38,7 +38,7 @@ type usage struct {
 // openUsage begins to keep the profile of a model and to warm its store with
 // it. It is nil where there is nothing to keep, and never fails: what is wrong
 // with the profile is a note. The caller closes it before the store.
-func openUsage(c *FlashConfig, h *header, t *expert.Table, f *flash) *usage {
+func openUsage(c *FlashConfig, h *header, t *expert.Table, f *flash, l *listeners) *usage {
 	if c.Profile == NoProfile || f.store == nil {
 		return nil
 	}
@@ -56,7 +56,7 @@ func openUsage(c *FlashConfig, h *header, t *expert.Table, f *flash) *usage {
 		return u
 	}
 	u.run.Sessions = 1
-	u.stop = f.listeners.add(u.hear)
+	u.stop = l.add(u.hear)
 	kept, err := readProfile(u.path, u.run.Model())
 	if kept == nil {
 		if !errors.Is(err, os.ErrNotExist) {
@@ -72,7 +72,7 @@ func openUsage(c *FlashConfig, h *header, t *expert.Table, f *flash) *usage {
 	return u
 }
 
-// hear notes what a demand uses. The store calls it under its lock.
+// hear notes what a demand uses. The forward pass calls it.
 func (u *usage) hear(d *expert.Demand) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -206,8 +206,7 @@ func denseOf(f *gguf.File, layer int) (n int64) {
 
 // run records all texts.
 func (r *recorder) run(ctx context.Context, prompts [][]int32) error {
-	r.engine.model.Observe(r.note)
-	defer r.engine.model.Observe(nil)
+	defer r.engine.listeners.add(r.note)()
 	for i, ids := range prompts {
 		r.visit.Turn = i
 		r.result.Texts = i + 1

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+
+	"moed/moe/expert"
 )
 
 // golden is llama.cpp's output for one file; see testdata/golden/README.md.
@@ -117,7 +119,7 @@ func TestGolden(t *testing.T) {
 			g := readGolden(t, path)
 			m := openGolden(t, path, Options{KV: KVF32, Context: 256, Threads: 1})
 			rec := &routeRecorder{experts: map[[2]int][]int32{}, weights: map[[2]int][]float32{}}
-			m.runner.routed = rec.note
+			m.Observe(rec.note)
 			ids := append(append([]int32{}, g.Prompt...), g.Greedy...)
 			s, err := m.NewSession()
 			if err != nil {
@@ -136,9 +138,12 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func (rec *routeRecorder) note(layer, pos int, chosen []int32, weights []float32) {
-	rec.experts[[2]int{layer, pos}] = append([]int32{}, chosen...)
-	rec.weights[[2]int{layer, pos}] = append([]float32{}, weights...)
+func (rec *routeRecorder) note(d *expert.Demand) {
+	k := len(d.Chosen) / d.Tokens
+	for i, pos := range d.Pos {
+		rec.experts[[2]int{d.Layer, pos}] = slices.Clone(d.Chosen[i*k : (i+1)*k])
+		rec.weights[[2]int{d.Layer, pos}] = slices.Clone(d.Weights[i*k : (i+1)*k])
+	}
 }
 
 // tolerance is the most that a logit may differ. A float file leaves rounding

@@ -51,7 +51,7 @@ func compareWithReference(t *testing.T, im *gguf.Image) {
 	}
 	defer m.Close()
 	rec := &routeRecorder{experts: map[[2]int][]int32{}, weights: map[[2]int][]float32{}}
-	m.runner.routed = rec.note
+	m.Observe(rec.note)
 	got := feed(t, newSession(t, m), ids, 11)
 	worst := 0.0
 	for pos := range want {

@@ -46,9 +46,6 @@ func (r *runner) route() {
 		addBias(logits, r.layer.routerBias)
 		chosen, weights := r.routing.chosen[i*c.TopK:(i+1)*c.TopK], r.routing.weights[i*c.TopK:(i+1)*c.TopK]
 		chooseExperts(c, logits, r.layer.selectBias, r.routing.scores, chosen, weights)
-		if r.routed != nil {
-			r.routed(r.layer.index, r.pos[i], chosen, weights)
-		}
 	}
 	r.routing.order(c, r.n)
 }

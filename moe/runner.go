@@ -55,8 +55,6 @@ type runner struct {
 	sharedAct          *kernels.Vectors // [B] of the shared expert's width
 	sharedGate         []float32        // [B]
 
-	// routed, where it is set, is told what each token chose: for tests.
-	routed func(layer, pos int, chosen []int32, weights []float32)
 	// observe, where it is set, is told of each demand.
 	observe func(d *expert.Demand)
 

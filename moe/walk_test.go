@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"moed/moe/expert"
 	"moed/moe/ggml"
 	"moed/moe/moetest"
 )
@@ -48,18 +49,21 @@ func TestWalk(t *testing.T) {
 
 func walk(t *testing.T, m *Model, trace *moetest.Trace) {
 	t.Helper()
-	m.runner.routed = func(layer, pos int, chosen []int32, _ []float32) {
-		var want []int32
-		for _, p := range trace.Positions[pos][layer] {
-			want = append(want, int32(p.Expert))
+	m.Observe(func(d *expert.Demand) {
+		k := len(d.Chosen) / d.Tokens
+		for i, pos := range d.Pos {
+			var want []int32
+			for _, p := range trace.Positions[pos][d.Layer] {
+				want = append(want, int32(p.Expert))
+			}
+			got := slices.Clone(d.Chosen[i*k : (i+1)*k])
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("position %d layer %d: experts %v, want %v", pos, d.Layer, got, want)
+			}
 		}
-		got := slices.Clone(chosen)
-		slices.Sort(got)
-		slices.Sort(want)
-		if !slices.Equal(got, want) {
-			t.Errorf("position %d layer %d: experts %v, want %v", pos, layer, got, want)
-		}
-	}
+	})
 	s := newSession(t, m)
 	defer s.Close()
 	logits, err := s.Prefill(context.Background(), []int32{0, 1, 2, 3, 4}, PrefillOptions{})

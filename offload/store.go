@@ -54,7 +54,6 @@ type Store struct {
 	mu        sync.Mutex // guards all below
 	policy    policy.Policy
 	predictor Predictor
-	record    func(*expert.Demand)
 	classes   []*class
 	where     []int32 // [number] its slot in its layer's class, or none
 	expected  [][]expected
@@ -141,14 +140,6 @@ func (s *Store) Ahead() int {
 		return 0
 	}
 	return s.ahead
-}
-
-// Record sets who is told of each demand as it begins, before the next can; nil
-// ends it. It must not call the store or keep the demand.
-func (s *Store) Record(f func(d *expert.Demand)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.record = f
 }
 
 // Predict sets who guesses for prefetching; nil ends it.

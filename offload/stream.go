@@ -65,9 +65,6 @@ func (st *stream) begin(ctx context.Context, d *expert.Demand) error {
 	}
 	st.demand = d
 	s.visit(d)
-	if s.record != nil {
-		s.record(d)
-	}
 	now := time.Now()
 	s.enter(d, now)
 	o := s.settle(d, now)
