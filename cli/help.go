@@ -30,7 +30,7 @@ COMMANDS{{template "visibleCommandCategoryTemplate" .}}
 FLAGS OF RUN{{template "visibleFlagTemplate" .}}
 
 EXIT CODES
-   0 it worked, 1 it failed, 2 the command line was wrong, 130 interrupted
+   0 it worked, 1 it failed, 2 the command line was wrong, 3 plan: the model cannot run in that memory, 130 interrupted
 `
 
 	commandHelp = `{{.HelpName}}: {{.Usage}}

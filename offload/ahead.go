@@ -96,11 +96,11 @@ func (s *Store) expect(d *expert.Demand, layer int, began time.Time) {
 // it: then it is not for any that is less likely either.
 func (s *Store) guess(d *expert.Demand, layer int, g expert.Guess) bool {
 	c, bytes := s.layers[layer].class, s.layers[layer].Bytes()
+	if !s.worth(d, g.P, 0, bytes) { // nor would it be for a victim, which takes long to find
+		return false
+	}
 	i := int32(none)
-	if n := len(c.free); n > 0 {
-		if !s.worth(d, g.P, 0, bytes) {
-			return false
-		}
+	if len(c.free) > 0 {
 		i = s.take(c, d.Layer)
 	} else {
 		var distance float32

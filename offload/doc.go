@@ -41,6 +41,9 @@
 // a mapping are the first that the kernel takes back when memory is short, and
 // a mapped file that is cut off kills the process.
 //
+// Warm fills free slots before anybody asks, in an order that a profile of
+// earlier runs gives; it takes nothing from a demand.
+//
 // The token cycle is the number of bytes that one token wants in all layers.
 // When the cache is smaller, an order of recency evicts every expert just
 // before it comes round again and hits nothing at all. The policy knows the

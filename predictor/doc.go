@@ -39,11 +39,11 @@
 //
 // Predictions never change a result, only when bytes are read; any predictor,
 // also a wrong one, gives the same text. What it observes stays in the process.
-// It learns from the first token on, and worst at first: texts
-// of a new kind are foretold as those before until it has seen some.
+// It learns from the first token on, and is worst at first: texts of a new kind
+// are foretold as those before until it has seen some.
 //
-// A Predictor takes a third of the bytes that routers take in 16 bits (half, where
-// they are small), up to
-// 32 MiB of counts, and the states of some tokens for each layer. A guess takes
-// as long as the copy of a router takes to come from memory.
+// A Predictor takes a third of the bytes that routers take in 16 bits (half,
+// where they are small), up to 32 MiB of counts, and the states of some tokens
+// for each layer. A guess takes as long as the copy of a router takes to come
+// from memory.
 package predictor
