@@ -31,6 +31,9 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if slices.Contains(flags, "-h") || slices.Contains(flags, "--help") { // of what, the rest would say
+		return []string{app.Name, command.Name, "--help"}, nil
+	}
 	argv := append([]string{app.Name, command.Name}, flags...)
 	return append(append(argv, "--"), rest...), nil
 }
