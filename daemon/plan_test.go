@@ -99,6 +99,9 @@ func estimated(t *testing.T, o PlanOptions) *estimator {
 // more memory is never slower: not for tokens with the same chunks of a prompt,
 // nor for a page and its answer with the chunks that are chosen for them.
 func TestPlanProperties(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, and has nothing to race")
+	}
 	for _, name := range moetest.Models() {
 		t.Run(name, func(t *testing.T) {
 			path := modelFile(t, routed(name), "stock")
@@ -199,6 +202,9 @@ func TestPlanCountsAsTheEngine(t *testing.T) {
 // TestPlanOfOwnTrace: a trace beside the model is used, one that is named comes
 // before it, and one that is broken is an error that names it.
 func TestPlanOfOwnTrace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, and has nothing to race")
+	}
 	path := modelFile(t, routed("qwen3moe"), "stock")
 	own := &trace.Trace{Model: "own", Arch: "qwen3moe", TopK: 4, Layers: slices.Repeat([]trace.Layer{{Experts: 16, Bytes: 1000}}, 4)}
 	for token := range int32(8) { // always the same experts
@@ -250,6 +256,9 @@ func TestPlanOfOwnTrace(t *testing.T) {
 
 // TestPlanOfGoldenFiles: each of them gets an answer, measured on this machine.
 func TestPlanOfGoldenFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, and has nothing to race")
+	}
 	said := 0
 	for _, name := range []string{"deepseek2-lite-Q4_K_M", "gpt-oss-MXFP4_MOE"} {
 		o := PlanOptions{Config: Config{Model: "../testdata/golden/" + name + ".gguf", Memory: "200M"}, Say: func(string) { said++ }}
@@ -269,6 +278,9 @@ func TestPlanOfGoldenFiles(t *testing.T) {
 
 // TestPlanRefuses: a budget too small is an answer, a file that is none an error.
 func TestPlanRefuses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, and has nothing to race")
+	}
 	o := PlanOptions{Config: Config{Model: "../testdata/golden/qwen3moe-Q4_K_M.gguf", Memory: "1M"}}
 	f, err := Plan(t.Context(), o)
 	if err != nil {

@@ -286,6 +286,9 @@ func TestTraceNothing(t *testing.T) {
 // TestReplayPublished: by way of the command's own path the published trace
 // gives the published curve, in % of what decode wants.
 func TestReplayPublished(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, and has nothing to race")
+	}
 	o := ReplayOptions{Trace: "../testdata/traces/qwen3-30b-a3b.route.csv", Rule: RulePublished, Policies: []string{"lru", "lfu"}}
 	want := []struct {
 		mib              int
@@ -317,6 +320,9 @@ func TestReplayPublished(t *testing.T) {
 // TestReplayLadder: the budgets that are chosen without flags begin below the
 // token cycle, and all numbers are what they should be.
 func TestReplayLadder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, and has nothing to race")
+	}
 	for _, rule := range []string{RuleStore, RulePublished} {
 		r, err := Replay(t.Context(), ReplayOptions{Trace: "../testdata/traces/qwen3-30b-a3b.route.csv", Rule: rule, Policies: []string{"lru"}, Layers: true})
 		if err != nil {
