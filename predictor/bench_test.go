@@ -16,7 +16,7 @@ type large struct {
 	p       *predictor.Predictor
 	gates   []expert.Gate
 	demands []expert.Demand
-	guesses []predictor.Guess
+	guesses []expert.Guess
 }
 
 func newLarge(tb testing.TB, layers, experts, hidden, topK, tokens int) *large {

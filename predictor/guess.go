@@ -9,7 +9,7 @@ import (
 // pass, is likely to want for the tokens of d, with their probabilities. They
 // are in ascending order; those that are left out are not likely. Where most of
 // a layer is wanted by a batch, all of it is named.
-func (p *Predictor) Guess(dst []Guess, d *expert.Demand, layer int) []Guess {
+func (p *Predictor) Guess(dst []expert.Guess, d *expert.Demand, layer int) []expert.Guess {
 	if d.Layer < 0 || layer <= d.Layer || layer >= len(p.layers) || d.Layer != p.latest || d.Tokens != p.tokens {
 		return dst
 	}
@@ -30,7 +30,7 @@ func (p *Predictor) Guess(dst []Guess, d *expert.Demand, layer int) []Guess {
 	all := d.Tokens > 1 && union > sweepShare*float32(l.experts)
 	for e, x := range odds {
 		if all || x >= floor {
-			dst = append(dst, Guess{Expert: int32(e), P: x})
+			dst = append(dst, expert.Guess{Expert: int32(e), P: x})
 		}
 	}
 	return dst

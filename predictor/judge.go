@@ -12,7 +12,7 @@ import (
 type Judge struct {
 	predictor *Predictor
 	ahead     int
-	guesses   []Guess
+	guesses   []expert.Guess
 	layers    []judged
 }
 

@@ -6,9 +6,6 @@ import (
 	"moed/moe/expert"
 )
 
-// Guess says how likely the next visit of a layer wants an expert.
-type Guess = expert.Guess
-
 const (
 	// sample is how many tokens of a batch are looked at: beyond them the union
 	// of a layer's experts says little that is new.

@@ -166,7 +166,7 @@ func TestUnion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got []predictor.Guess
+		var got []expert.Guess
 		found, wanted := 0, 0
 		for pass := range 60 {
 			var states [][]float32
@@ -177,7 +177,7 @@ func TestUnion(t *testing.T) {
 			p.Observe(d)
 			got = p.Guess(got[:0], d, 2)
 			p.Observe(then)
-			if !slices.IsSortedFunc(got, func(a, b predictor.Guess) int { return int(a.Expert - b.Expert) }) {
+			if !slices.IsSortedFunc(got, func(a, b expert.Guess) int { return int(a.Expert - b.Expert) }) {
 				t.Fatalf("not in order: %v", got)
 			}
 			if pass < 30 {
@@ -210,7 +210,7 @@ func TestNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []predictor.Guess
+	var got []expert.Guess
 	for pass := range 300 {
 		x := [][]float32{floats(r, hidden)}
 		d, then := shown(gates, 0, x), shown(gates, 2, x)
