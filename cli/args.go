@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -28,11 +29,11 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		}
 	}
 	flags, rest, err := separate(arities(command.Flags), args)
+	if errors.Is(err, errHelp) {
+		return []string{app.Name, command.Name, "--help"}, nil
+	}
 	if err != nil {
 		return nil, err
-	}
-	if slices.Contains(flags, "-h") || slices.Contains(flags, "--help") { // of what, the rest would say
-		return []string{app.Name, command.Name, "--help"}, nil
 	}
 	argv := append([]string{app.Name, command.Name}, flags...)
 	return append(append(argv, "--"), rest...), nil
@@ -73,6 +74,9 @@ func arities(flags []cli.Flag) map[string]int {
 	return words
 }
 
+// errHelp says that a flag among the arguments asks for help.
+var errHelp = errors.New("help is wanted")
+
 // separate splits args into flags with their values and all other words. A
 // two-word option becomes one word with = in it.
 func separate(words map[string]int, args []string) (flags, rest []string, err error) {
@@ -91,6 +95,9 @@ func separate(words map[string]int, args []string) (flags, rest []string, err er
 		if !known {
 			return nil, nil, withHint(usagef("unknown flag %s", word),
 				"moed -h lists the flags; a prompt that begins with a dash goes after --")
+		}
+		if name == "h" || name == "help" {
+			return nil, nil, errHelp
 		}
 		flags = append(flags, word)
 		if n == 0 {

@@ -35,7 +35,9 @@ func TestArrange(t *testing.T) {
 		"help, spelled out":            {"--help me", "--help"},
 		"help as a word":               {"help", "--help"},
 		"help on a command":            {"help bench", "bench --help"},
-		"a command's own":              {"bench -h", "bench -h --"},
+		"a command's own":              {"bench -h", "bench --help"},
+		"behind other words":           {"trace record --help", "trace --help"},
+		"as a value":                   {"-s -h hello", "run -s -h -- hello"},
 		"a prompt that begins so":      {"help me write", "run -- help me write"},
 		"version":                      {"--version", "version --"},
 	}
