@@ -22,16 +22,23 @@ const (
 // Share appends to dst the expected uses per token of each of a layer's experts,
 // 0 to 1, and returns it: nothing for a layer that has not been seen.
 func (p *Profile) Share(dst []float32, at int) []float32 {
-	if at < 0 || at >= len(p.layers) || p.layers[at].tokens <= 0 {
+	if at < 0 || at >= len(p.layers) {
 		return dst
 	}
 	l := &p.layers[at]
+	if l.tokens < leastTokens*l.unit {
+		return dst
+	}
 	perUse, perMass := l.weights()
 	for e := range l.uses {
 		dst = append(dst, float32(min(perUse*l.uses[e]+perMass*l.mass[e], 1)))
 	}
 	return dst
 }
+
+// leastTokens is what a layer's tokens must come to: what has decayed further is
+// forgotten, before its quotients are no numbers any more.
+const leastTokens = 1e-6
 
 // weights turn counts into expected uses per token. Probabilities count so that
 // all experts together are used as often as they were.
