@@ -209,7 +209,7 @@ func explain(err error, path string) error {
 // answer generates the text and prints it as it is made, or as JSON at the end.
 func answer(c *cli.Context, u *ui, e *daemon.Engine, r *daemon.Request) error {
 	var read, total atomic.Int64
-	r.Progress = func(done, all int) { read.Store(int64(done)); total.Store(int64(all)) }
+	r.Progress = func(p daemon.PromptProgress) { read.Store(int64(p.Read)); total.Store(int64(p.Total)) }
 	began := time.Now()
 	done := u.whileWaiting(func() string {
 		if read.Load() == total.Load() && total.Load() > 0 {
@@ -219,13 +219,7 @@ func answer(c *cli.Context, u *ui, e *daemon.Engine, r *daemon.Request) error {
 	})
 	defer done()
 	thought := false // a line of thinking on standard error that has not ended
-	if !c.Bool("json") && !c.Bool("hide-reasoning") {
-		r.Think = func(text string) error {
-			done()
-			thought = !strings.HasSuffix(text, "\n")
-			return u.raw(text)
-		}
-	}
+	shown := !c.Bool("json") && !c.Bool("hide-reasoning")
 	endThought := func() error {
 		if !thought {
 			return nil
@@ -233,15 +227,19 @@ func answer(c *cli.Context, u *ui, e *daemon.Engine, r *daemon.Request) error {
 		thought = false
 		return u.raw("\n")
 	}
-	emit := func(text string) error {
+	emit := func(p daemon.Piece) error {
 		done()
-		if c.Bool("json") {
+		if p.Reasoning != "" && shown {
+			thought = !strings.HasSuffix(p.Reasoning, "\n")
+			return u.raw(p.Reasoning)
+		}
+		if c.Bool("json") || p.Text == "" {
 			return nil
 		}
 		if err := endThought(); err != nil {
 			return err
 		}
-		_, err := io.WriteString(u.std.Out, text)
+		_, err := io.WriteString(u.std.Out, p.Text)
 		return err
 	}
 	result, err := e.Generate(c.Context, r, emit)

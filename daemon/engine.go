@@ -20,6 +20,7 @@ import (
 
 // Engine is one open model.
 type Engine struct {
+	mu        sync.Mutex
 	model     *moe.Model
 	session   *moe.Session
 	name      string
@@ -191,10 +192,12 @@ func (e *Engine) LoadTime() time.Duration { return e.load }
 // ends the text and is returned. Where ctx ends first, Generate returns its
 // error beside the Result of the text so far. What the session holds of
 // earlier prompts is reused where r's begins the same.
-func (e *Engine) Generate(ctx context.Context, r *Request, emit func(text string) error) (Result, error) {
+func (e *Engine) Generate(ctx context.Context, r *Request, emit func(Piece) error) (Result, error) {
 	if err := r.Check(); err != nil {
 		return Result{}, err
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	sampler, err := sample.New(r.Sampling)
 	if err != nil {
 		return Result{}, err
@@ -204,7 +207,7 @@ func (e *Engine) Generate(ctx context.Context, r *Request, emit func(text string
 	g := &generation{
 		engine: e, request: r, sampler: sampler, began: time.Now(),
 		out: &output{stream: stream, stops: sample.NewStops(r.Stop), emit: emit,
-			thinking: e.model.Tokenizer().Stream(tokenizer.StreamOptions{Continue: true}), think: r.Think},
+			thinking: e.model.Tokenizer().Stream(tokenizer.StreamOptions{Continue: true})},
 	}
 	err = g.run(ctx)
 	if ctx.Err() != nil {
@@ -252,7 +255,7 @@ func (g *generation) run(ctx context.Context) error {
 func (g *generation) prefill(ctx context.Context, ids []int32) ([]float32, error) {
 	room := g.engine.model.Options().Context
 	if len(ids) >= room {
-		return nil, fmt.Errorf("the prompt has %d tokens and leaves no room for an answer in a context of %d: %w", len(ids), room, moe.ErrContextFull)
+		return nil, &ContextError{Prompt: len(ids), Context: room}
 	}
 	if err := g.engine.intact(); err != nil {
 		return nil, err
@@ -260,7 +263,9 @@ func (g *generation) prefill(ctx context.Context, ids []int32) ([]float32, error
 	kept := g.engine.session.Reuse(ids)
 	o := moe.PrefillOptions{}
 	if g.request.Progress != nil {
-		o.Progress = func(done, _ int) { g.request.Progress(kept+done, len(ids)) }
+		o.Progress = func(done, _ int) {
+			g.request.Progress(PromptProgress{Total: len(ids), Cached: kept, Read: kept + done})
+		}
 	}
 	return g.engine.genuine(g.engine.session.Prefill(ctx, ids[kept:], o))
 }

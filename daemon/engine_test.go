@@ -36,11 +36,11 @@ func golden(name string) string { return filepath.Join("..", "testdata", "golden
 func generate(t *testing.T, e *daemon.Engine, r daemon.Request) daemon.Result {
 	t.Helper()
 	var shown strings.Builder
-	result, err := e.Generate(context.Background(), &r, func(text string) error {
-		if text == "" {
+	result, err := e.Generate(context.Background(), &r, func(p daemon.Piece) error {
+		if p.Text == "" && p.Reasoning == "" && p.Call == nil && p.LogProbs == nil {
 			t.Error("an empty piece was emitted")
 		}
-		shown.WriteString(text)
+		shown.WriteString(p.Text)
 		return nil
 	})
 	if err != nil {
@@ -137,7 +137,7 @@ func TestContextIsFull(t *testing.T) {
 		t.Errorf("got %q, %d tokens, %s; want 11 of the story", got.Text, len(got.IDs), got.Finish)
 	}
 	long := daemon.Request{Prompt: strings.Repeat("Once upon a time ", 10)}
-	_, err := e.Generate(context.Background(), &long, func(string) error { return nil })
+	_, err := e.Generate(context.Background(), &long, func(daemon.Piece) error { return nil })
 	if !errors.Is(err, moe.ErrContextFull) || !strings.Contains(err.Error(), "in a context of 16") {
 		t.Errorf("a prompt that does not fit: %v", err)
 	}
@@ -149,7 +149,7 @@ func TestInterrupted(t *testing.T) {
 	defer cancel()
 	pieces := 0
 	r := daemon.Request{Prompt: "Once upon a time"}
-	got, err := e.Generate(ctx, &r, func(string) error {
+	got, err := e.Generate(ctx, &r, func(daemon.Piece) error {
 		if pieces++; pieces == 5 {
 			cancel()
 		}
@@ -170,7 +170,7 @@ func TestEmitFails(t *testing.T) {
 	e := open(t, daemon.Config{})
 	broken := errors.New("broken pipe")
 	r := daemon.Request{Prompt: "Once upon a time"}
-	if _, err := e.Generate(context.Background(), &r, func(string) error { return broken }); !errors.Is(err, broken) {
+	if _, err := e.Generate(context.Background(), &r, func(daemon.Piece) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -178,7 +178,7 @@ func TestEmitFails(t *testing.T) {
 func TestProgress(t *testing.T) {
 	e := open(t, daemon.Config{})
 	var seen []int
-	r := daemon.Request{Prompt: strings.Repeat("Once upon a time ", 60), MaxTokens: 1, Progress: func(done, total int) { seen = append(seen, done, total) }}
+	r := daemon.Request{Prompt: strings.Repeat("Once upon a time ", 60), MaxTokens: 1, Progress: func(p daemon.PromptProgress) { seen = append(seen, p.Read, p.Total) }}
 	got := generate(t, e, r)
 	if n := len(seen); n == 0 || !slices.Equal(seen[n-2:], []int{got.PromptTokens, got.PromptTokens}) {
 		t.Errorf("progress %v of %d tokens", seen, got.PromptTokens)

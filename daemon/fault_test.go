@@ -111,7 +111,7 @@ func reference(t *testing.T, path string, tokens int) []int32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := e.Generate(t.Context(), endless(e, tokens), func(string) error { return nil })
+	got, err := e.Generate(t.Context(), endless(e, tokens), func(Piece) error { return nil })
 	if err = errors.Join(err, e.Close()); err != nil || len(got.IDs) != tokens {
 		t.Fatalf("%d tokens, want %d: %v", len(got.IDs), tokens, err)
 	}
@@ -194,7 +194,7 @@ func TestFileChanges(t *testing.T) {
 					}
 				}()
 				pieces := 0
-				got, err := e.Generate(t.Context(), endless(e, 100), func(string) error {
+				got, err := e.Generate(t.Context(), endless(e, 100), func(Piece) error {
 					if pieces++; pieces == 3 {
 						return change(c.Model)
 					}
@@ -206,7 +206,7 @@ func TestFileChanges(t *testing.T) {
 				if len(got.IDs) != 3 || pieces != 3 {
 					t.Errorf("%d tokens, %d pieces came, want 3", len(got.IDs), pieces)
 				}
-				_, err = e.Generate(t.Context(), endless(e, 5), func(string) error { return errors.New("a text of a changed file") })
+				_, err = e.Generate(t.Context(), endless(e, 5), func(Piece) error { return errors.New("a text of a changed file") })
 				if err := changed(err, c.Model); err != nil {
 					t.Errorf("the next text: %v", err)
 				}
@@ -265,7 +265,7 @@ func TestFileChangesUnderRead(t *testing.T) {
 				}
 				pieces := 0
 				// The last token of a text is computed from the file too.
-				got, err := e.Generate(t.Context(), endless(e, at+1), func(string) error {
+				got, err := e.Generate(t.Context(), endless(e, at+1), func(Piece) error {
 					if pieces++; pieces == at {
 						trap.spring.Store(&spring)
 					}
@@ -303,7 +303,7 @@ func TestReadFails(t *testing.T) {
 				l := &e.memory.footprint.Table.Layers[layer]
 				from, to := extent(l)
 				pieces := 0
-				got, err := e.Generate(t.Context(), endless(e, tokens), func(string) error {
+				got, err := e.Generate(t.Context(), endless(e, tokens), func(Piece) error {
 					if pieces++; pieces == 3 {
 						source.SetRules(flashtest.Rule{Fault: flashtest.EIO, From: from, To: to})
 					}
@@ -327,7 +327,7 @@ func TestReadFails(t *testing.T) {
 					t.Errorf("before that came %v, want the beginning of %v", got.IDs, want)
 				}
 				source.SetRules()
-				got, err = e.Generate(t.Context(), endless(e, tokens), func(string) error { return nil })
+				got, err = e.Generate(t.Context(), endless(e, tokens), func(Piece) error { return nil })
 				if err != nil || !slices.Equal(got.IDs, want) {
 					t.Errorf("the next text is %v, want %v: %v", got.IDs, want, err)
 				}

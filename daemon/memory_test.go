@@ -66,7 +66,7 @@ func TestBudgetIsKept(t *testing.T) {
 				if total := e.memory.account.Usage().Total; fmt.Sprint(total) != c.Memory {
 					t.Errorf("a budget of %d, want %s", total, c.Memory)
 				}
-				got, err := e.Generate(t.Context(), endless(e, 80), func(string) error { return kept(e) })
+				got, err := e.Generate(t.Context(), endless(e, 80), func(Piece) error { return kept(e) })
 				if err != nil || !slices.Equal(got.IDs, want) {
 					t.Errorf("%v: found %v, want %v", err, got.IDs, want)
 				}
@@ -132,7 +132,7 @@ func whole(t *testing.T, e *Engine) {
 	if room > 120 {
 		r.Prompt = strings.Repeat(r.Prompt, 16)
 	}
-	got, err := e.Generate(t.Context(), r, func(string) error { return kept(e) })
+	got, err := e.Generate(t.Context(), r, func(Piece) error { return kept(e) })
 	if err != nil || got.PromptTokens+len(got.IDs) != room {
 		t.Errorf("%d tokens of prompt and %d of text, want %d: %v", got.PromptTokens, len(got.IDs), room, err)
 	}
@@ -152,7 +152,7 @@ func TestKVTakesFromExperts(t *testing.T) {
 	}
 	text := func(tokens int) {
 		t.Helper()
-		got, err := e.Generate(t.Context(), endless(e, tokens), func(string) error { return kept(e) })
+		got, err := e.Generate(t.Context(), endless(e, tokens), func(Piece) error { return kept(e) })
 		if err != nil || !slices.Equal(got.IDs, want[:tokens]) {
 			t.Errorf("%v: found %v, want %v", err, got.IDs, want[:tokens])
 		}
@@ -226,7 +226,7 @@ func TestLongText(t *testing.T) {
 	e := opened(t, least(t, c, 0))
 	r := endless(e, 0)
 	r.Prompt = strings.Repeat("abc hello ", 25)
-	got, err := e.Generate(t.Context(), r, func(string) error { return kept(e) })
+	got, err := e.Generate(t.Context(), r, func(Piece) error { return kept(e) })
 	var full *budget.Full
 	if !errors.As(err, &full) {
 		t.Fatalf("found %v, want a *budget.Full", err)
@@ -236,7 +236,7 @@ func TestLongText(t *testing.T) {
 	}
 	again := endless(e, len(got.IDs))
 	again.Prompt = r.Prompt
-	if short, err := e.Generate(t.Context(), again, func(string) error { return nil }); err != nil || !slices.Equal(short.IDs, got.IDs) {
+	if short, err := e.Generate(t.Context(), again, func(Piece) error { return nil }); err != nil || !slices.Equal(short.IDs, got.IDs) {
 		t.Errorf("a text that just fits: %v, %v, want %v", err, short.IDs, got.IDs)
 	}
 }
@@ -256,7 +256,7 @@ func TestResize(t *testing.T) {
 					e := opened(t, few)
 					steps := []Config{all, few, some, few, all, some, all}
 					at := 0
-					got, err := e.Generate(t.Context(), endless(e, tokens), func(string) error {
+					got, err := e.Generate(t.Context(), endless(e, tokens), func(Piece) error {
 						if at++; at%5 == 0 {
 							return resized(e, steps[at/5%len(steps)].Memory)
 						}
@@ -297,7 +297,7 @@ func TestResizeRefused(t *testing.T) {
 	c := least(t, Config{Model: path, Context: 512}, 0.5)
 	e := opened(t, c)
 	pieces := 0
-	got, err := e.Generate(t.Context(), endless(e, 50), func(string) error {
+	got, err := e.Generate(t.Context(), endless(e, 50), func(Piece) error {
 		if pieces++; pieces != 10 {
 			return nil
 		}
@@ -343,7 +343,7 @@ func TestSqueeze(t *testing.T) {
 		}
 	}()
 	pieces := 0
-	got, err := e.Generate(t.Context(), endless(e, tokens), func(string) error {
+	got, err := e.Generate(t.Context(), endless(e, tokens), func(Piece) error {
 		if pieces++; pieces%4 != 0 {
 			return nil
 		}

@@ -13,12 +13,11 @@ type output struct {
 	parts   *parts // nil where all is answer
 	stream  *tokenizer.Stream
 	stops   *sample.Stops
-	emit    func(text string) error
+	emit    func(Piece) error
 	text    strings.Builder // what has been shown
 	stopped bool
 
 	thinking  *tokenizer.Stream
-	think     func(text string) error // nil where nobody wants it
 	reasoning strings.Builder
 }
 
@@ -43,10 +42,10 @@ func (o *output) token(id int32) (stopped bool, err error) {
 
 func (o *output) reason(piece string) error {
 	o.reasoning.WriteString(piece)
-	if o.think == nil || piece == "" {
+	if piece == "" {
 		return nil
 	}
-	return o.think(piece)
+	return o.emit(Piece{Reasoning: piece})
 }
 
 func (o *output) piece(piece string) (stopped bool, err error) {
@@ -73,5 +72,5 @@ func (o *output) show(text string) error {
 		return nil
 	}
 	o.text.WriteString(text)
-	return o.emit(text)
+	return o.emit(Piece{Text: text})
 }

@@ -60,7 +60,7 @@ func told(t *testing.T, c Config, prompt string, tokens int) (missed, warmed int
 		<-e.usage.done
 	}
 	r := &Request{Prompt: prompt, MaxTokens: tokens, Sampling: Sampling{LogitBias: map[int32]float64{2047: -1000}}}
-	if _, err := e.Generate(t.Context(), r, func(string) error { return nil }); err != nil {
+	if _, err := e.Generate(t.Context(), r, func(Piece) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if e.flash != nil {
@@ -217,7 +217,7 @@ func TestProfileBroken(t *testing.T) {
 		if notes := strings.Join(e.Notes(), "\n"); !strings.Contains(notes, found[0]) {
 			t.Errorf("%s: the notes are %q, want one of %s", name, notes, found[0])
 		}
-		if _, err := e.Generate(t.Context(), &Request{Prompt: "Once upon a time", MaxTokens: 40}, func(string) error { return nil }); err != nil {
+		if _, err := e.Generate(t.Context(), &Request{Prompt: "Once upon a time", MaxTokens: 40}, func(Piece) error { return nil }); err != nil {
 			t.Error(err)
 		}
 		if err := e.Close(); err != nil {
@@ -233,7 +233,7 @@ func TestProfileBroken(t *testing.T) {
 // Close does not fail, but there is a note.
 func TestProfileNotKept(t *testing.T) {
 	e := opened(t, Config{Model: storyFile(t), Context: 256, Flash: quick}) // TestMain has put a file in its way
-	if _, err := e.Generate(t.Context(), &Request{Prompt: "Once upon a time", MaxTokens: 40}, func(string) error { return nil }); err != nil {
+	if _, err := e.Generate(t.Context(), &Request{Prompt: "Once upon a time", MaxTokens: 40}, func(Piece) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Close(); err != nil {

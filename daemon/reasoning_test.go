@@ -51,7 +51,7 @@ func TestReasoning(t *testing.T) {
 		var shown strings.Builder
 		o := &output{parts: newParts(tok, encode(test.prompt)), stream: tok.Stream(tokenizer.StreamOptions{}),
 			thinking: tok.Stream(tokenizer.StreamOptions{Continue: true}), stops: sample.NewStops(nil),
-			emit: func(text string) error { shown.WriteString(text); return nil }}
+			emit: func(p Piece) error { shown.WriteString(p.Text); return nil }}
 		for _, id := range encode(test.output) {
 			if _, err := o.token(id); err != nil {
 				t.Fatal(err)

@@ -27,6 +27,26 @@ type Request struct {
 	System string
 	Raw    bool
 
+	// Messages, a JSON array as in OpenAI's API, stand in place of Prompt and
+	// System. Tools is a JSON array of tool descriptions, Kwargs a JSON object of
+	// further variables of the chat template. All may be nil.
+	Messages, Tools, Kwargs json.RawMessage
+	// ToolChoice is "" or "auto", "none", "required", or the name of the one
+	// function to call.
+	ToolChoice string
+	// IDs, if not nil, is the prompt as tokens, in place of any text.
+	IDs []int32
+	// Suffix is what follows the text to be filled in after Prompt. Models without
+	// tokens for that refuse it.
+	Suffix string
+	// Format makes the answer JSON: nil is free text, "json" in quotes any object,
+	// an object is the JSON schema that the answer follows.
+	Format json.RawMessage
+
+	// ID is what the request is called in lists and by Cancel; "" makes one up.
+	ID     string
+	Caller Caller
+
 	// MaxTokens ends the answer; 0 lets the model end it, or the context.
 	MaxTokens int
 	// Stop are strings that end the answer, which does not include them.
@@ -37,13 +57,16 @@ type Request struct {
 	// the likeliest in its place.
 	LogProbs int
 
-	// Think, if not nil, is called with each piece of what the model thinks
-	// before its answer, where it marks that; its error ends the text.
-	Think func(text string) error
+	// Progress, if not nil, is told how much of the prompt has been read. It is
+	// called on Generate's goroutine.
+	Progress func(PromptProgress)
+}
 
-	// Progress, if not nil, is told how much of the prompt has been read, in
-	// tokens. It is called on Generate's goroutine.
-	Progress func(done, total int)
+// PromptProgress is how far the reading of a prompt is, in tokens.
+type PromptProgress struct {
+	Total  int
+	Cached int // found in a kept prefix
+	Read   int // so far; Cached are among them
 }
 
 // option is a setting of a Request that has a name.

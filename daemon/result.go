@@ -5,6 +5,7 @@ import "time"
 // Why a text ended.
 const (
 	FinishStop        = "stop"        // the model ended it, or a stop string
+	FinishCalls       = "tool_calls"  // the model ended it, having called tools
 	FinishLength      = "length"      // MaxTokens, or the context is full
 	FinishInterrupted = "interrupted" // the caller's context
 )
@@ -14,14 +15,27 @@ type Result struct {
 	Text         string
 	Reasoning    string  // what the model thought before, where it marks that
 	IDs          []int32 // the tokens it was made of, an ending one not included
-	Finish       string  // FinishStop, FinishLength or FinishInterrupted
+	Finish       string  // one of the above
+	StopString   string  // the one of the request that ended it, or ""
+	Calls        []Call
 	PromptTokens int
+	CachedTokens int // of the prompt, found in a kept prefix
+	ReasonTokens int // of IDs, those of Reasoning
 	LogProbs     []TokenLogProb // of IDs, where they were asked for
 	Timings      Timings
+	Experts      ExpertUse
+}
+
+// ExpertUse is what a generation wanted of experts, its share where it was
+// stepped together with others.
+type ExpertUse struct {
+	Hits, Misses, BytesRead int64
+	Stall                   time.Duration
 }
 
 // Timings of one generation, from the moment of the request.
 type Timings struct {
+	Queued     time.Duration // until it was first worked on
 	Prefill    time.Duration // until the prompt was read
 	FirstToken time.Duration // until the first token was chosen
 	Decode     time.Duration // from the first token to the last

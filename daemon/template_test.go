@@ -77,7 +77,7 @@ func TestTemplate(t *testing.T) {
 		t.Errorf("raw: %d prompt tokens, text %q", raw.PromptTokens, raw.Text)
 	}
 	no := daemon.Request{Prompt: "no"}
-	if _, err := e.Generate(context.Background(), &no, func(string) error { return nil }); err == nil || !strings.Contains(err.Error(), "not this") {
+	if _, err := e.Generate(context.Background(), &no, func(daemon.Piece) error { return nil }); err == nil || !strings.Contains(err.Error(), "not this") {
 		t.Errorf("refused with %v", err)
 	}
 }
@@ -106,7 +106,7 @@ func TestBrokenWeights(t *testing.T) {
 	for _, temperature := range []float64{0, 1} {
 		e := open(t, daemon.Config{Model: path, Flash: daemon.FlashConfig{Profile: daemon.NoProfile}})
 		r := daemon.Request{Prompt: "Once", Sampling: daemon.Sampling{Temperature: temperature}}
-		if _, err := e.Generate(context.Background(), &r, func(string) error { return nil }); err == nil || !strings.Contains(err.Error(), "NaN") {
+		if _, err := e.Generate(context.Background(), &r, func(daemon.Piece) error { return nil }); err == nil || !strings.Contains(err.Error(), "NaN") {
 			t.Errorf("at temperature %v: %v", temperature, err)
 		}
 	}

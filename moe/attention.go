@@ -98,11 +98,11 @@ func (t *prepareTask) Do(_, i int) {
 // remember stores token i's keys and values of all KV heads in its session's
 // cache.
 func (r *runner) remember(i int, k, v []float32) {
-	kv, layer := &r.batch[i].Session.kv, r.layer.index
-	for h := range r.model.kv.heads {
-		store(kv.layout.element, kv.key(layer, h, r.pos[i]), k[h*kv.layout.keyDim:(h+1)*kv.layout.keyDim])
-		if kv.layout.valueRow > 0 {
-			store(kv.layout.element, kv.value(layer, h, r.pos[i]), v[h*kv.layout.valueDim:(h+1)*kv.layout.valueDim])
+	kv, lay, layer := &r.batch[i].Session.kv, &r.model.kv, r.layer.index
+	for h := range lay.heads {
+		store(lay.element, kv.key(layer, h, r.pos[i]), k[h*lay.keyDim:(h+1)*lay.keyDim])
+		if lay.valueRow > 0 {
+			store(lay.element, kv.value(layer, h, r.pos[i]), v[h*lay.valueDim:(h+1)*lay.valueDim])
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (t *attendTask) Do(worker, chunk int) {
 // every sum runs over positions in ascending order.
 func (r *runner) attend(worker, i, kvHead, head, n int) {
 	c, kv := r.config, &r.batch[i].Session.kv
-	lay, layer, end := kv.layout, r.layer.index, r.pos[i]+1
+	lay, layer, end := &r.model.kv, r.layer.index, r.pos[i]+1
 	start := 0
 	if r.layer.windowed {
 		start = max(0, end-c.Window)
@@ -159,7 +159,7 @@ func (r *runner) attend(worker, i, kvHead, head, n int) {
 	for p := start; p < end; {
 		block, row := p/kvBlockTokens, p%kvBlockTokens
 		rows := min(kvBlockTokens-row, end-p)
-		keys := lay.keys(kv.blocks[block], layer, kvHead)[row*lay.keyRow:]
+		keys := lay.keys(kv.blocks[block].data, layer, kvHead)[row*lay.keyRow:]
 		w := kernels.Matrix{Type: lay.element, Rows: rows, Cols: lay.keyDim, Stride: lay.keyRow, Data: keys[:rows*lay.keyRow]}
 		r.pool.Multiply(worker, kernels.Product{W: w, X: r.q, First: i*c.Heads + head, N: n, Out: scores[p-start:], Stride: span})
 		p += rows
@@ -179,7 +179,7 @@ func (r *runner) attend(worker, i, kvHead, head, n int) {
 		for p := start; p < end; {
 			block, row := p/kvBlockTokens, p%kvBlockTokens
 			rows := min(kvBlockTokens-row, end-p)
-			values := lay.values(kv.blocks[block], layer, kvHead)[row*lay.valueStride():]
+			values := lay.values(kv.blocks[block].data, layer, kvHead)[row*lay.valueStride():]
 			accumulate(lay.element, out, values, lay.valueStride(), scores[h*span+p-start:][:rows])
 			p += rows
 		}

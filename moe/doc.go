@@ -16,6 +16,10 @@
 //     of 64 positions of anonymous memory. It can be rewound, and reused for a
 //     prompt that begins alike.
 //   - Token: one position of a batch.
+//   - Chunk: a part of a prompt that goes a few layers at a time, so that other
+//     sessions' tokens need not wait for all of them.
+//   - Prefix: the keys and values of a prompt's beginning, kept after its session
+//     and shared by those that begin alike.
 //   - Experts: where a layer gets its experts from. They all lie in the image
 //     (resident), or a store reads them when they are wanted (package offload).
 //   - Footprint: what a model would hold in memory, told from its header.
@@ -41,6 +45,7 @@
 // # Caveats
 //
 // Open maps the file: one that is truncated while its model is open ends the
-// process. New takes an image that was read instead. Forward passes of one model run one at a time. Slices of logits
-// that Session returns are valid until the session's next call.
+// process. New takes an image that was read instead. Forward passes of one model
+// run one at a time. Slices of logits that Session returns are valid until the
+// session's next call.
 package moe

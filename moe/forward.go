@@ -24,23 +24,9 @@ type Token struct {
 // alone, never on the rest of the batch.
 //
 // On error, a cancelled context among them, no session has changed. The context
-// is looked at between layers.
+// is looked at between layers, and so is which sessions have left.
 func (m *Model) Forward(ctx context.Context, batch []Token) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r := m.runner
-	if err := r.admit(batch); err != nil {
-		return err
-	}
-	if err := r.forward(ctx); err != nil {
-		return err
-	}
-	for i := range batch {
-		s := batch[i].Session
-		s.tokens = append(s.tokens, batch[i].ID)
-	}
-	r.batch = nil
-	return nil
+	return m.Step(ctx, batch, nil, 0)
 }
 
 // admit checks a batch, gives each token its position and makes room for it in
@@ -50,12 +36,10 @@ func (r *runner) admit(batch []Token) error {
 	switch {
 	case m.closed:
 		return fmt.Errorf("model %s is closed", m.im.Path())
-	case len(batch) == 0:
-		return fmt.Errorf("batch of no tokens")
 	case len(batch) > m.options.Batch:
 		return fmt.Errorf("batch of %d tokens, want at most %d", len(batch), m.options.Batch)
 	}
-	r.batch, r.n = batch, len(batch)
+	r.batch, r.n = append(r.batch[:0], batch...), len(batch)
 	for i := range batch {
 		t := &batch[i]
 		if t.ID < 0 || int(t.ID) >= m.config.Vocab {
@@ -74,10 +58,7 @@ func (r *runner) admit(batch []Token) error {
 		if pos >= m.options.Context {
 			return fmt.Errorf("%w: position %d of %d", ErrContextFull, pos, m.options.Context)
 		}
-		before := t.Session.kv.bytes()
-		err := t.Session.kv.grow(pos + 1)
-		m.kvBytes += t.Session.kv.bytes() - before
-		if err != nil {
+		if err := t.Session.kv.write(pos); err != nil {
 			return err
 		}
 		r.ids[i], r.pos[i] = t.ID, pos
@@ -85,16 +66,32 @@ func (r *runner) admit(batch []Token) error {
 	return nil
 }
 
-// forward is the transformer, for the r.n tokens of the batch.
+// forward is the transformer, for the r.n tokens of the batch, joined by those
+// of chunk c for its next layers.
 //
 //	x ← embedding
 //	each layer: x ← x + attention(norm(x)); x ← x + feedforward(norm(x))
 //	logits ← output · norm(x)
-func (r *runner) forward(ctx context.Context) error {
-	r.embed()
+func (r *runner) forward(ctx context.Context, c *Chunk, layers int) error {
+	join, part, alone := -1, -1, r.n
+	if c != nil {
+		join, part = c.layer, min(c.layer+layers, len(r.weights.layers))
+	}
 	for i := range r.weights.layers {
+		if i == join {
+			c.give(r)
+		}
+		if i == part {
+			c.take(r, alone, r.n)
+			c.layer = part
+			r.cut(alone)
+		}
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		alone -= r.dismiss(alone)
+		if r.n == 0 {
+			continue
 		}
 		r.layer = &r.weights.layers[i]
 		r.normInput(r.layer.attnNorm)
@@ -104,8 +101,50 @@ func (r *runner) forward(ctx context.Context) error {
 			return fmt.Errorf("layer %d: %w", i, err)
 		}
 	}
+	if c != nil {
+		c.layer = part // also where that is behind the last layer
+	}
 	r.predict()
 	return nil
+}
+
+// cut leaves the first n tokens of the batch.
+func (r *runner) cut(n int) {
+	clear(r.batch[n:])
+	r.batch, r.n = r.batch[:n], n
+}
+
+// end lets go of the batch.
+func (r *runner) end() { r.cut(0) }
+
+// dismiss takes the tokens of sessions that have left out of the batch, and
+// returns how many of the first n those were.
+func (r *runner) dismiss(n int) (gone int) {
+	d, a, kept := r.config.Hidden, r.config.RopeDims, 0
+	for i := range r.n {
+		if r.batch[i].Session.left.Load() {
+			if i < n {
+				gone++
+			}
+			continue
+		}
+		if kept < i {
+			r.batch[kept], r.ids[kept], r.pos[kept] = r.batch[i], r.ids[i], r.pos[i]
+			copy(r.x[kept*d:(kept+1)*d], r.x[i*d:(i+1)*d])
+			copy(r.angles[kept*a:(kept+1)*a], r.angles[i*a:(i+1)*a])
+		}
+		kept++
+	}
+	r.cut(kept)
+	return gone
+}
+
+// appendTokens has the sessions of the batch hold its tokens.
+func (r *runner) appendTokens() {
+	for i := range r.batch {
+		s := r.batch[i].Session
+		s.tokens = append(s.tokens, r.batch[i].ID)
+	}
 }
 
 // embed looks the tokens up and computes the rotations of their positions.

@@ -106,63 +106,105 @@ func (l *kvLayout) valueStride() int {
 }
 
 // kvCache is the keys and values of one session: blocks of anonymous memory
-// outside the Go heap, taken as the session grows.
+// outside the Go heap, taken as the session grows. Blocks may be shared with
+// prefixes and, through them, with other sessions; a shared one is copied
+// before it is written to. The model's mu guards all of it.
 type kvCache struct {
-	layout *kvLayout
-	admit  func(bytes int64) error // nil admits all
-	blocks []mmap.MMap
+	model  *Model
+	blocks []*kvBlock
 }
 
-// grow makes room for n positions.
-func (kv *kvCache) grow(n int) error {
-	for len(kv.blocks)*kvBlockTokens < n {
-		if kv.admit != nil {
-			if err := kv.admit(int64(kv.layout.blockBytes)); err != nil {
-				return fmt.Errorf("KV cache: %d bytes for positions %d and on: %w", kv.layout.blockBytes, len(kv.blocks)*kvBlockTokens, err)
-			}
+// kvBlock is the keys and values of kvBlockTokens positions.
+type kvBlock struct {
+	data mmap.MMap
+	refs int // sessions and prefixes that hold it
+}
+
+// newBlock takes memory for the positions that begin with block number i of a
+// session.
+func (m *Model) newBlock(i int) (*kvBlock, error) {
+	size := m.kv.blockBytes
+	if m.options.Admit != nil {
+		if err := m.options.Admit(int64(size)); err != nil {
+			return nil, fmt.Errorf("KV cache: %d bytes for positions %d and on: %w", size, i*kvBlockTokens, err)
 		}
-		b, err := mmap.MapRegion(nil, kv.layout.blockBytes, mmap.RDWR, mmap.ANON, 0)
+	}
+	data, err := mmap.MapRegion(nil, size, mmap.RDWR, mmap.ANON, 0)
+	if err != nil {
+		m.releaseKV(1)
+		return nil, fmt.Errorf("KV cache: %d bytes for positions %d and on: %w", size, i*kvBlockTokens, err)
+	}
+	m.kvBytes += int64(size)
+	return &kvBlock{data: data, refs: 1}, nil
+}
+
+// drop gives up holds on blocks, and the memory of those that nobody holds any
+// more.
+func (m *Model) drop(blocks []*kvBlock) {
+	freed := 0
+	for _, b := range blocks {
+		if b.refs--; b.refs > 0 {
+			continue
+		}
+		if err := b.data.Unmap(); err != nil {
+			panic("moe: unmapping a KV block: " + err.Error())
+		}
+		freed++
+	}
+	m.kvBytes -= int64(freed) * int64(m.kv.blockBytes)
+	m.releaseKV(freed)
+}
+
+// releaseKV tells that a number of blocks is no longer held.
+func (m *Model) releaseKV(blocks int) {
+	if m.options.Admit == nil || blocks <= 0 {
+		return
+	}
+	if err := m.options.Admit(-int64(blocks) * int64(m.kv.blockBytes)); err != nil {
+		panic("moe: giving KV blocks back: " + err.Error())
+	}
+}
+
+// write makes room for position pos, which follows those in use, and sees that
+// its block is the session's alone.
+func (kv *kvCache) write(pos int) error {
+	i := pos / kvBlockTokens
+	switch {
+	case i == len(kv.blocks):
+		b, err := kv.model.newBlock(i)
 		if err != nil {
-			kv.release(1)
-			return fmt.Errorf("KV cache: %d bytes for positions %d and on: %w", kv.layout.blockBytes, len(kv.blocks)*kvBlockTokens, err)
+			return err
 		}
 		kv.blocks = append(kv.blocks, b)
+	case kv.blocks[i].refs > 1:
+		b, err := kv.model.newBlock(i)
+		if err != nil {
+			return err
+		}
+		copy(b.data, kv.blocks[i].data)
+		kv.blocks[i].refs--
+		kv.blocks[i] = b
 	}
 	return nil
 }
 
 // shrink gives back the blocks behind the first n positions.
 func (kv *kvCache) shrink(n int) {
-	keep := (n + kvBlockTokens - 1) / kvBlockTokens
-	for i := keep; i < len(kv.blocks); i++ {
-		b := kv.blocks[i]
-		if err := b.Unmap(); err != nil {
-			panic("moe: unmapping a KV block: " + err.Error())
-		}
-	}
-	kv.release(len(kv.blocks) - keep)
-	kv.blocks = kv.blocks[:min(keep, len(kv.blocks))]
-}
-
-// release tells that a number of blocks is no longer held.
-func (kv *kvCache) release(blocks int) {
-	if kv.admit == nil || blocks <= 0 {
-		return
-	}
-	if err := kv.admit(-int64(blocks) * int64(kv.layout.blockBytes)); err != nil {
-		panic("moe: giving KV blocks back: " + err.Error())
-	}
+	keep := min((n+kvBlockTokens-1)/kvBlockTokens, len(kv.blocks))
+	kv.model.drop(kv.blocks[keep:])
+	clear(kv.blocks[keep:])
+	kv.blocks = kv.blocks[:keep]
 }
 
 // key is where position pos of a head is stored, and value likewise.
 func (kv *kvCache) key(layer, head, pos int) []byte {
-	rows := kv.layout.keys(kv.blocks[pos/kvBlockTokens], layer, head)
-	return rows[pos%kvBlockTokens*kv.layout.keyRow:][:kv.layout.keyRow]
+	lay := &kv.model.kv
+	rows := lay.keys(kv.blocks[pos/kvBlockTokens].data, layer, head)
+	return rows[pos%kvBlockTokens*lay.keyRow:][:lay.keyRow]
 }
 
 func (kv *kvCache) value(layer, head, pos int) []byte {
-	rows := kv.layout.values(kv.blocks[pos/kvBlockTokens], layer, head)
-	return rows[pos%kvBlockTokens*kv.layout.valueRow:][:kv.layout.valueRow]
+	lay := &kv.model.kv
+	rows := lay.values(kv.blocks[pos/kvBlockTokens].data, layer, head)
+	return rows[pos%kvBlockTokens*lay.valueRow:][:lay.valueRow]
 }
-
-func (kv *kvCache) bytes() int64 { return int64(len(kv.blocks)) * int64(kv.layout.blockBytes) }

@@ -25,7 +25,8 @@ type runner struct {
 
 	products *kernels.Products
 
-	batch  []Token
+	chunk  *Chunk  // the one there is, under way or not
+	batch  []Token // [B]
 	n      int
 	layer  *layer
 	ids    []int32   // [B]
@@ -75,6 +76,7 @@ func newRunner(c *Config, arch *architecture, w *weights, kv *kvLayout, o *Optio
 		return nil, err
 	}
 	r := &runner{config: c, weights: w, arch: arch, rope: rope}
+	r.chunk, r.batch = newChunk(c, B), make([]Token, 0, B)
 	r.ids, r.pos = make([]int32, B), make([]int, B)
 	r.angles = make([]float32, B*c.RopeDims)
 	r.x = make([]float32, B*c.Hidden)
@@ -127,7 +129,7 @@ func (r *runner) start(m *Model) {
 // bytes is the scratch memory held, without that of the pool.
 func (r *runner) bytes() int64 {
 	n := 0
-	for _, f := range [][]float32{r.angles, r.x, r.y, r.k, r.v, r.scores, r.gate, r.up, r.down, r.denseGate, r.denseUp, r.logits,
+	for _, f := range [][]float32{r.angles, r.x, r.chunk.angles, r.chunk.x, r.y, r.k, r.v, r.scores, r.gate, r.up, r.down, r.denseGate, r.denseUp, r.logits,
 		r.routing.logits, r.latent.full, r.latent.raw, r.latent.pairs} {
 		n += 4 * cap(f)
 	}

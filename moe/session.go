@@ -3,8 +3,7 @@ package moe
 import (
 	"context"
 	"fmt"
-
-	"github.com/edsrzf/mmap-go"
+	"sync/atomic"
 )
 
 // Session is one timeline of tokens with its KV cache. Several sessions of a
@@ -16,13 +15,14 @@ type Session struct {
 	tokens []int32
 	one    [1]Token
 	logits []float32 // [vocab], given out by Prefill and Step
+	left   atomic.Bool
 }
 
 // NewSession begins an empty timeline of up to the model's context.
 func (m *Model) NewSession() (*Session, error) {
 	blocks := (m.options.Context + kvBlockTokens - 1) / kvBlockTokens
 	s := &Session{model: m, tokens: make([]int32, 0, m.options.Context), logits: make([]float32, m.config.Vocab)}
-	s.kv = kvCache{layout: &m.kv, admit: m.options.Admit, blocks: make([]mmap.MMap, 0, blocks)}
+	s.kv = kvCache{model: m, blocks: make([]*kvBlock, 0, blocks)}
 	return s, nil
 }
 
@@ -119,10 +119,13 @@ func (s *Session) Step(ctx context.Context, id int32) ([]float32, error) {
 	return s.logits, nil
 }
 
+// Leave has the session taken out of whatever batch it is in, at the next layer,
+// and of all later ones. It may be called by any goroutine. What the session
+// held before that batch it still holds.
+func (s *Session) Leave() { s.left.Store(true) }
+
 func (s *Session) shrink(n int) {
 	s.model.mu.Lock()
 	defer s.model.mu.Unlock()
-	before := s.kv.bytes()
 	s.kv.shrink(n)
-	s.model.kvBytes -= before - s.kv.bytes()
 }
