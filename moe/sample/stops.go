@@ -11,6 +11,7 @@ type Stops struct {
 	stops []string
 	held  string // the end of the text so far, as long as it may begin a stop
 	done  bool
+	found string
 }
 
 // NewStops watches for each of stops; empty ones are ignored.
@@ -36,7 +37,7 @@ func (s *Stops) Add(piece string) (text string, found bool) {
 	all := s.held + piece
 	for end := len(s.held) + 1; end <= len(all); end++ {
 		if stop := s.endingAt(all[:end]); stop != "" {
-			s.done, s.held = true, ""
+			s.done, s.held, s.found = true, "", stop
 			return all[:end-len(stop)], true
 		}
 	}
@@ -44,6 +45,9 @@ func (s *Stops) Add(piece string) (text string, found bool) {
 	s.held = all[len(all)-keep:]
 	return all[:len(all)-keep], false
 }
+
+// Found is the stop string that ended the text, or "".
+func (s *Stops) Found() string { return s.found }
 
 // Flush returns what was held back, once the text has ended otherwise.
 func (s *Stops) Flush() string {
