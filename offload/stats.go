@@ -16,9 +16,10 @@ type Stats struct {
 	Warmed      int64 // of Reads, those of Warm, also what was asked for before it had come
 	WarmedBytes int64 // of Bytes, the same; part of Ahead where nobody had
 
-	Failed int64         // reads that failed
-	Stall  time.Duration // time that Next has waited
-	Asking time.Duration // time that the predictor has taken
+	Failed  int64         // reads that failed
+	Evicted int64         // experts that made room for others
+	Stall   time.Duration // time that Next has waited
+	Asking  time.Duration // time that the predictor has taken
 }
 
 // LayerStats counts the demands of one layer. What is wanted and neither a hit
@@ -68,6 +69,7 @@ func (s *Stats) Sub(earlier *Stats) Stats {
 	d.Warmed -= earlier.Warmed
 	d.WarmedBytes -= earlier.WarmedBytes
 	d.Failed -= earlier.Failed
+	d.Evicted -= earlier.Evicted
 	d.Stall -= earlier.Stall
 	d.Asking -= earlier.Asking
 	return d

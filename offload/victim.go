@@ -36,6 +36,7 @@ func (s *Store) evict(c *class, i int32) {
 	s.where[c.number[i]] = none
 	c.number[i], c.state[i] = none, free
 	s.held--
+	s.stats.Evicted++
 	c.guessed[i] = false
 	poison(c.arena.Bytes(int64(i)*c.slot, c.slot))
 }
