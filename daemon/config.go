@@ -26,8 +26,14 @@ type Config struct {
 	Memory string
 	Flash  FlashConfig
 
+	// Spill is a directory for the prefixes of this model from one Open to the
+	// next, which hold prompts; "" keeps none.
+	Spill string
+
 	// Progress, if set, is called while weights are read, in bytes.
 	Progress func(done, total int64)
+
+	heap *heapLimit // shared by the models of a process; nil where this is its only one
 }
 
 // FlashConfig says how experts are read and kept. The zero value is right; the

@@ -1,11 +1,13 @@
 // Package daemon puts the parts of moed together: it opens models, turns
 // requests into text, looks into files and measures. The command line calls
-// it in its own process; the long-running service will call the same code
-// from behind a Unix socket.
+// it in its own process; the long-running service (daemon/service) calls the
+// same code from behind a Unix socket.
 //
 // # Nouns
 //
-// An Engine is one open model that answers Requests, each with a Result. A
+// An Engine is one open model that answers Requests, each in Pieces and with a
+// Result. A Shelf is all models of a process within one budget; a Loan is the
+// right to use one, which is loaded for it. A Caller is who asks. A
 // Report says what is in a GGUF file, whether or not moed runs it. A Bench is
 // one measured run, whose choices are greedy so that it repeats. Pack rewrites a
 // model's experts as bundles, and a Doctor looks at the machine and its disk.
@@ -29,27 +31,29 @@
 // batch wanted more experts of a size than there were slots, and the trace is
 // exact where the policy weighs probabilities.
 //
-// # The service that this becomes
+// # Many requests
 //
-// One process owns the models and the memory. Its engine loop advances all
-// requests together: each step carries the decode tokens of every active
-// request and a chunk of one or more prompts, so sized that running answers
-// keep their pace, and grouped by expert so that an expert is fetched once for
-// all of them. Requests queue fairly per caller; one whose caller leaves stops
-// within a layer, and the prefix it computed stays reusable by that caller.
+// One loop advances all requests of an Engine together (loop.go, turn.go). A
+// turn is one step of the model: the next token of every running answer, and a
+// chunk of the prompts that wait. Within the step tokens are grouped by expert,
+// so that an expert is fetched once for all of them.
 //
-// It listens on a Unix socket and on nothing else unless told to. The kernel
-// says who calls (SO_PEERCRED): whoever may open the socket may ask for text,
-// only administrators load, unload, resize or cancel others. One router serves
-// the OpenAI, Ollama and llama-server dialects and a native one. It is never
-// silent: loading and reading a prompt report progress in the stream. It never
-// truncates: a prompt that does not fit is refused with the numbers. All
-// memory, weights, experts, key-value cache and prefix cache, comes out of one
-// budget, and a request that would break it is refused rather than swapped.
+// A chunk goes only so many layers in one step as the pace of the answers allows
+// (pace.go), and is measured by what it costs in arithmetic and in waiting for
+// experts. Cutting a prompt by layers rather than by tokens keeps what it reads
+// from flash at one sweep of the experts per chunk: short chunks would sweep them
+// again and again. Who comes next is decided by how many tokens were worked on
+// for each caller (fair.go). A caller that leaves is taken out between two layers.
+//
+// Answers are chosen and read in the loop, and taken by the goroutine that asked
+// (mailbox.go), so that a slow reader rests alone. What a request has computed is
+// kept for the same caller's next prompt (prefixes.go) and given back first when
+// memory is short; after that the request that came last starts again later,
+// which gives the same text. A step that fails is tried again for each request in
+// it alone, so that a disk error ends the answers that it concerns.
 //
 // # Caveats
 //
-// An Engine answers one request at a time and is not safe for concurrent use.
 // Prompts and answers are never logged. Nothing here writes to the standard
 // streams; that is the command line's.
 package daemon

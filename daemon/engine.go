@@ -12,17 +12,17 @@ import (
 	"moed/moe"
 	"moed/moe/chat"
 	"moed/moe/kernels"
-	"moed/moe/sample"
+	"moed/moe/sample/grammar"
 	"moed/moe/stories"
-	"moed/moe/tokenizer"
 	"moed/offload/budget"
 )
 
-// Engine is one open model.
+// Engine is one open model, which answers any number of requests together. It
+// is safe for concurrent use.
 type Engine struct {
-	mu        sync.Mutex
 	model     *moe.Model
-	session   *moe.Session
+	session   *moe.Session // of what runs a single text itself: bench, trace, predict
+	loop      *loop
 	name      string
 	header    *header // nil for the built-in model, and so are the next two
 	flash     *flash
@@ -30,6 +30,7 @@ type Engine struct {
 	usage     *usage // nil where no profile is kept
 	listeners listeners
 	template  func() (*chat.Template, error) // parsed when first wanted
+	words     func() *grammar.Index          // of the vocabulary, likewise
 	load      time.Duration
 }
 
@@ -55,12 +56,14 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	}
 	if err == nil {
 		e.model.Observe(e.listeners.tell)
+		e.loop = newLoop(e, c)
 		e.session, err = e.model.NewSession()
 	}
 	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	e.template = sync.OnceValues(e.model.Template)
+	e.words = sync.OnceValue(func() *grammar.Index { return grammar.NewIndex(words{e.model.Tokenizer()}) })
 	e.load = time.Since(began)
 	return e, nil
 }
@@ -89,9 +92,12 @@ func (e *Engine) openFile(ctx context.Context, c Config, o moe.Options) (err err
 	return nil
 }
 
-// Close gives everything back, and keeps what was used of the experts for the
-// next run. Where that goes wrong it is no error, but a ProfileNote.
+// Close ends what is under way, gives everything back, and keeps what was used
+// of the experts for the next run. Where that goes wrong it is no error, but a ProfileNote.
 func (e *Engine) Close() error {
+	if e.loop != nil {
+		e.loop.close()
+	}
 	e.usage.close()
 	if e.session != nil {
 		e.session.Close()
@@ -134,13 +140,21 @@ func (e *Engine) intact() error {
 // genuine takes what was computed and passes it on, unless the file that was
 // read for it has changed: that is also why a read may have failed.
 func (e *Engine) genuine(logits []float32, err error) ([]float32, error) {
+	if err = e.changed(err); err != nil {
+		return nil, err
+	}
+	return logits, nil
+}
+
+// changed is err, and that the file has changed where it has.
+func (e *Engine) changed(err error) error {
 	switch changed := e.intact(); {
 	case changed != nil && err != nil:
-		return nil, fmt.Errorf("%w (%w)", changed, err)
+		return fmt.Errorf("%w (%w)", changed, err)
 	case changed != nil:
-		return nil, changed
+		return changed
 	}
-	return logits, err
+	return err
 }
 
 // Name is the model's file name without its ending, or the built-in's.
@@ -187,139 +201,24 @@ func Kernels() string { return kernels.Features() }
 // LoadTime is how long Open took.
 func (e *Engine) LoadTime() time.Duration { return e.load }
 
-// Generate answers r and calls emit with each piece of text as soon as it is
-// certain: whole runes, and no beginning of a stop string. An error of emit
-// ends the text and is returned. Where ctx ends first, Generate returns its
-// error beside the Result of the text so far. What the session holds of
-// earlier prompts is reused where r's begins the same.
+// Generate answers r and calls emit with each piece of the answer as soon as it
+// is certain. It returns when the answer has ended, and calls emit and
+// r.Progress on its own goroutine; an emit that takes its time holds up this
+// answer alone. An error of emit ends the text and is returned. Where ctx ends
+// first, Generate returns its error beside the Result of the text so far, and
+// the work for it stops within a layer. What is kept of earlier prompts of the
+// same caller is reused where r's begins the same.
+//
+// The error is a *RequestError or *ContextError where r is at fault, a *BusyError
+// where too many wait already, ErrDraining, ErrCancelled, or what went wrong.
 func (e *Engine) Generate(ctx context.Context, r *Request, emit func(Piece) error) (Result, error) {
-	if err := r.Check(); err != nil {
-		return Result{}, err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	sampler, err := sample.New(r.Sampling)
+	g, err := e.begin(ctx, r)
 	if err != nil {
 		return Result{}, err
 	}
-	// A continued text keeps the space that it goes on with; an answer begins.
-	stream := e.model.Tokenizer().Stream(tokenizer.StreamOptions{Continue: r.Raw || !e.HasTemplate()})
-	g := &generation{
-		engine: e, request: r, sampler: sampler, began: time.Now(),
-		out: &output{stream: stream, stops: sample.NewStops(r.Stop), emit: emit,
-			thinking: e.model.Tokenizer().Stream(tokenizer.StreamOptions{Continue: true})},
+	if err := e.loop.submit(g); err != nil {
+		return Result{}, err
 	}
-	err = g.run(ctx)
-	if ctx.Err() != nil {
-		g.result.Finish = FinishInterrupted
-		err = ctx.Err()
-	}
-	g.result.Text, g.result.Reasoning = g.out.text.String(), g.out.reasoning.String()
-	return g.result, err
-}
-
-// generation is one Request on its way.
-type generation struct {
-	engine  *Engine
-	request *Request
-	sampler *sample.Sampler
-	out     *output
-	began   time.Time
-	result  Result
-}
-
-func (g *generation) run(ctx context.Context) error {
-	ids, err := g.engine.prompt(ctx, g.request)
-	if err != nil {
-		return err
-	}
-	g.result.PromptTokens = len(ids)
-	if !g.request.Raw && g.engine.HasTemplate() {
-		g.out.parts = newParts(g.engine.model.Tokenizer(), ids)
-	}
-	logits, err := g.prefill(ctx, ids)
-	g.result.Timings.Prefill = time.Since(g.began)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		g.sampler.Accept(id)
-	}
-	if err := g.decode(ctx, logits); err != nil {
-		return err
-	}
-	return g.out.flush()
-}
-
-// prefill reads the prompt, as far as the session does not hold it already.
-func (g *generation) prefill(ctx context.Context, ids []int32) ([]float32, error) {
-	room := g.engine.model.Options().Context
-	if len(ids) >= room {
-		return nil, &ContextError{Prompt: len(ids), Context: room}
-	}
-	if err := g.engine.intact(); err != nil {
-		return nil, err
-	}
-	kept := g.engine.session.Reuse(ids)
-	o := moe.PrefillOptions{}
-	if g.request.Progress != nil {
-		o.Progress = func(done, _ int) {
-			g.request.Progress(PromptProgress{Total: len(ids), Cached: kept, Read: kept + done})
-		}
-	}
-	return g.engine.genuine(g.engine.session.Prefill(ctx, ids[kept:], o))
-}
-
-// decode makes tokens until one ends the text, and sets why it ended.
-func (g *generation) decode(ctx context.Context, logits []float32) error {
-	res, session := &g.result, g.engine.session
-	limit := g.engine.model.Options().Context - res.PromptTokens
-	if n := g.request.MaxTokens; n > 0 {
-		limit = min(limit, n)
-	}
-	res.Finish = FinishLength
-	for len(res.IDs) < limit {
-		id, err := g.sampler.Next(logits)
-		if err != nil {
-			return err
-		}
-		g.tick()
-		if g.engine.model.Tokenizer().IsEnd(id) {
-			res.Finish = FinishStop
-			return nil
-		}
-		g.sampler.Accept(id)
-		res.IDs = append(res.IDs, id)
-		if n := g.request.LogProbs; n > 0 {
-			res.LogProbs = append(res.LogProbs, logProbs(g.engine.model.Tokenizer(), logits, id, n))
-		}
-		stopped, err := g.out.token(id)
-		if err != nil {
-			return err
-		}
-		if stopped {
-			res.Finish = FinishStop
-			return nil
-		}
-		if len(res.IDs) == limit {
-			return nil
-		}
-		if logits, err = g.engine.genuine(session.Step(ctx, id)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tick notes the time of a token: of the first on its own, of the later ones
-// since then.
-func (g *generation) tick() {
-	t := &g.result.Timings
-	now := time.Since(g.began)
-	if t.FirstToken == 0 {
-		t.FirstToken = now
-		return
-	}
-	t.Decode = now - t.FirstToken
-	t.Decoded++
+	err = g.follow(ctx, emit)
+	return g.finished(), err
 }

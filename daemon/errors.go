@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"moed/moe"
 )
 
 // Why a request is refused. Callers branch on these.
@@ -24,6 +26,8 @@ type ContextError struct {
 func (e *ContextError) Error() string {
 	return fmt.Sprintf("the prompt has %d tokens and leaves no room for an answer in a context of %d", e.Prompt, e.Context)
 }
+
+func (e *ContextError) Unwrap() error { return moe.ErrContextFull }
 
 // NoModelError is a model that is not there.
 type NoModelError struct {

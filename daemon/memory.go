@@ -26,10 +26,12 @@ type memory struct {
 	account   *budget.Account
 	store     *offload.Store // nil until serve, and without routed experts
 	pressure  *budget.Pressure
+	heap      *heapLimit // of the process
 
-	mu    sync.Mutex // one changes the size of things at a time; guards the two below
-	total int64      // the budget
-	share float64    // of total, in use while the system is short of memory
+	mu     sync.Mutex // one changes the size of things at a time; guards the three below
+	total  int64      // the budget
+	share  float64    // of total, in use while the system is short of memory
+	relief func()     // gives back what is only kept; called without mu, which it takes
 
 	sizing sync.Mutex // held while the store's size is read and changed; the last to be taken
 	booked int64      // what the account has for experts, but for releases on their way; sizing guards it
@@ -51,7 +53,10 @@ func (c *Config) amount() (budget.Amount, error) {
 // is loaded. It sets in o what follows from that: the longest batch whose
 // activations are a small part, and the admission of the KV cache.
 func newMemory(c Config, h *header, o *moe.Options) (*memory, error) {
-	m := &memory{share: 1}
+	m := &memory{share: 1, heap: c.heap}
+	if m.heap == nil {
+		m.heap = &heapLimit{}
+	}
 	total, err := m.find(&c)
 	if err != nil {
 		return nil, err
@@ -205,7 +210,7 @@ func (m *memory) need(h *header) budget.Need {
 // theirs busy for milliseconds on end, and a read that has ended would wait as
 // long to be noticed and followed by the next.
 func (m *memory) serve(f *flash) error {
-	budget.SetGoLimit(max(m.plan.Heap+m.plan.Scratch, budget.HeapInUse()*5/4))
+	m.heap.set(m, m.plan.Heap+m.plan.Scratch)
 	if f.store == nil {
 		return nil
 	}
@@ -251,6 +256,17 @@ func (m *memory) settle() int64 {
 	before := m.booked
 	m.booked = m.store.Bytes()
 	return before - m.booked
+}
+
+// settleDebt books what the store has given back since the budget was lowered:
+// slots on loan go when their loans end, and nobody tells of that.
+func (m *memory) settleDebt() {
+	if m.store == nil || m.account.Over() <= 0 {
+		return
+	}
+	m.sizing.Lock()
+	defer m.sizing.Unlock()
+	m.account.Release(budget.Experts, m.settle())
 }
 
 // growBack lets the experts have what nobody else uses.
@@ -317,11 +333,28 @@ func (m *memory) least() int64 {
 // memory, but no less than what cannot give way.
 func (m *memory) squeeze(share float64) {
 	m.mu.Lock()
+	worse, relief := share < m.share, m.relief
+	m.mu.Unlock()
+	if worse && share <= reliefShare && relief != nil {
+		relief()
+	}
+	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.share = share
 	// An error leaves the experts as many as they are, and the next look at the
 	// system decides again.
 	_ = m.apply()
+}
+
+// Experts give way first; once the system is so short that only this share of
+// the budget is used, kept prefixes go too.
+const reliefShare = 0.9
+
+// relieve sets what gives back memory that is only kept for later.
+func (m *memory) relieve(relief func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.relief = relief
 }
 
 // apply brings account and store to the share of the budget. Growth of the KV
@@ -347,7 +380,7 @@ func (m *memory) close() error {
 		err = m.pressure.Close()
 	}
 	m.account.OnShort(0, nil)
-	budget.SetGoLimit(0)
+	m.heap.drop(m)
 	return err
 }
 

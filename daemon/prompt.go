@@ -17,6 +17,8 @@ func (e *Engine) prompt(ctx context.Context, r *Request) ([]int32, error) {
 	switch {
 	case r.IDs != nil:
 		return r.IDs, nil
+	case r.Suffix != "":
+		return e.infill(r)
 	case r.Raw:
 		return e.raw(r.Prompt), nil
 	}
@@ -59,6 +61,9 @@ func (e *Engine) render(ctx context.Context, r *Request) (text string, templated
 		c.Messages = chat.Messages(append(messages, chat.Message{Role: "user", Content: r.Prompt})...)
 	}
 	text, err = t.Render(ctx, c)
+	if err != nil && ctx.Err() == nil { // what the template makes of messages is theirs to answer for
+		err = &RequestError{Param: "messages", Err: err}
+	}
 	return text, true, err
 }
 

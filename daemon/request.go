@@ -47,6 +47,8 @@ type Request struct {
 	ID     string
 	Caller Caller
 
+	// IgnoreEnd goes on where the model would end the answer.
+	IgnoreEnd bool
 	// MaxTokens ends the answer; 0 lets the model end it, or the context.
 	MaxTokens int
 	// Stop are strings that end the answer, which does not include them.

@@ -19,8 +19,8 @@ type Result struct {
 	StopString   string  // the one of the request that ended it, or ""
 	Calls        []Call
 	PromptTokens int
-	CachedTokens int // of the prompt, found in a kept prefix
-	ReasonTokens int // of IDs, those of Reasoning
+	CachedTokens int            // of the prompt, found in a kept prefix
+	ReasonTokens int            // of IDs, those of Reasoning
 	LogProbs     []TokenLogProb // of IDs, where they were asked for
 	Timings      Timings
 	Experts      ExpertUse

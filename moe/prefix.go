@@ -50,6 +50,9 @@ func (s *Session) Adopt(p *Prefix, n int) error {
 // Tokens are those of the prefix. Callers must not change them.
 func (p *Prefix) Tokens() []int32 { return p.tokens }
 
+// BlockBytes is by how much a session's keys and values grow at a time.
+func (m *Model) BlockBytes() int64 { return int64(m.kv.blockBytes) }
+
 // Bytes is the memory of the prefix's blocks, also of those that it shares.
 func (p *Prefix) Bytes() int64 { return int64(len(p.blocks)) * int64(p.model.kv.blockBytes) }
 
