@@ -32,6 +32,8 @@ func benchCommand(u *ui) *cli.Command {
 			&cli.StringFlag{Name: "policy", Usage: "`NAME` of the choice of what to keep", DefaultText: "the recommended one"},
 			&cli.IntFlag{Name: "ahead", Usage: "read for `N` layers ahead; -1 is not at all", DefaultText: "2"},
 			&cli.StringFlag{Name: "disk-rate", Usage: "pretend that the disk gives only `SIZE` per second, such as 500M", DefaultText: "as it is"},
+			&cli.IntFlag{Name: "streams", Usage: "make `N` answers at once, beginning at different places of the prompt, and compare with one"},
+			&cli.IntFlag{Name: "beside", Usage: "with --streams: read a prompt of `P` tokens beside one answer", DefaultText: "none"},
 			switchFlag("layers", "hits of each layer"),
 			switchFlag("json", "print JSON"),
 		}, engineFlags()...),
@@ -43,6 +45,12 @@ func bench(c *cli.Context, u *ui) error {
 	o, err := benchOptions(c)
 	if err != nil {
 		return usageError{err}
+	}
+	if c.IsSet("streams") {
+		return benchStreams(c, u, o)
+	}
+	if c.IsSet("beside") {
+		return usagef("--beside goes with --streams")
 	}
 	done := u.whileWaiting(func() string { return "measuring " + modelText(o.Model) })
 	r, err := daemon.Bench(c.Context, o)

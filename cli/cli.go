@@ -3,8 +3,10 @@
 // # Nouns
 //
 // Streams are the three standard streams; ui.go says what goes where. A
-// command is one verb with its flags, one file each: run (also the default),
-// inspect, plan, bench, pack, trace, replay, train-predictor, predict, doctor, version.
+// command is one verb with its flags, one file each; commands() lists them. A
+// group is a noun with commands of its own, the first of which is meant where
+// none is named: moed logs is moed logs list. prompt is meant where the first
+// word is no command at all.
 //
 // # Exit codes
 //
@@ -12,6 +14,8 @@
 //	1    it failed; standard error says why
 //	2    the command line was wrong; nothing was done
 //	3    plan: the model cannot run in that memory
+//	69   the daemon that was asked for does not answer
+//	75   busy or still loading: the same again later may do
 //	130  interrupted (Ctrl-C or a termination signal); the text so far is out
 //
 // # Caveats
@@ -36,11 +40,15 @@ const (
 	exitError       = 1
 	exitUsage       = 2
 	exitDoesNotRun  = 3
+	exitUnavailable = 69
+	exitTryAgain    = 75
 	exitInterrupted = 130
 )
 
 // usageError is a wrong command line.
 type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
@@ -55,6 +63,16 @@ func (e hintedError) Unwrap() error { return e.error }
 func withHint(err error, format string, args ...any) error {
 	return hintedError{err, fmt.Sprintf(format, args...)}
 }
+
+// codedError is a failure with an exit code of its own.
+type codedError struct {
+	error
+	code int
+}
+
+func (e codedError) Unwrap() error { return e.error }
+
+func withCode(err error, code int) error { return codedError{err, code} }
 
 // errInterrupted ends a command that a signal stopped; it has said so itself.
 var errInterrupted = errors.New("interrupted")
@@ -79,15 +97,52 @@ func dispatch(ctx context.Context, u *ui, args []string) error {
 	return app.RunContext(ctx, argv)
 }
 
+// defaultCommand is meant where the first word is no command.
+const defaultCommand = "prompt"
+
+// commands are those of moed, in the order of its help.
+func commands(u *ui) []*cli.Command {
+	return []*cli.Command{
+		promptCommand(u),
+		chatCommand(u),
+		modelsCommand(u),
+		templatesCommand(u),
+		fragmentsCommand(u),
+		aliasesCommand(u),
+		schemasCommand(u),
+		toolsCommand(u),
+		logsCommand(u),
+		inspectCommand(u),
+		planCommand(u),
+		benchCommand(u),
+		packCommand(u),
+		traceCommand(u),
+		replayCommand(u),
+		trainCommand(u),
+		predictCommand(u),
+		pullCommand(u),
+		verifyCommand(u),
+		rmCommand(u),
+		serveCommand(u),
+		serviceCommand(u),
+		tokenCommand(u),
+		psCommand(u),
+		loadCommand(u),
+		unloadCommand(u),
+		topCommand(u),
+		doctorCommand(u),
+		completionCommand(u),
+		versionCommand(u),
+	}
+}
+
 func application(u *ui) *cli.App {
-	run := runCommand(u)
 	app := &cli.App{
 		Name:                      "moed",
 		Usage:                     "run Mixture-of-Experts language models",
 		UsageText:                 usageText,
 		Description:               description,
-		Commands:                  []*cli.Command{run, inspectCommand(u), planCommand(u), benchCommand(u), packCommand(u), traceCommand(u), replayCommand(u), trainCommand(u), predictCommand(u), doctorCommand(u), versionCommand(u)},
-		Flags:                     run.Flags, // for the help; arrange names a command always
+		Commands:                  commands(u),
 		HideVersion:               true,
 		HideHelpCommand:           true,
 		CustomAppHelpTemplate:     appHelp,
@@ -97,12 +152,27 @@ func application(u *ui) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              onUsageError,
 	}
-	for _, c := range app.Commands {
+	app.Flags = app.Command(defaultCommand).Flags // for the help; arrange names a command always
+	dress(app.Commands)
+	return app
+}
+
+// group is a noun and its commands; the first is meant where none is named.
+func group(name, usage string, commands ...*cli.Command) *cli.Command {
+	return &cli.Command{Name: name, Usage: usage, Subcommands: commands}
+}
+
+// dress gives all commands the one help and the one way with wrong flags.
+func dress(commands []*cli.Command) {
+	for _, c := range commands {
 		c.OnUsageError = onUsageError
 		c.HideHelpCommand = true
 		c.CustomHelpTemplate = commandHelp
+		if len(c.Subcommands) > 0 {
+			c.CustomHelpTemplate = groupHelp
+			dress(c.Subcommands)
+		}
 	}
-	return app
 }
 
 func onUsageError(_ *cli.Context, err error, _ bool) error { return usageError{err} }
@@ -112,6 +182,7 @@ func (u *ui) conclude(err error) int {
 	var usage usageError
 	var hinted hintedError
 	var doesNotRun doesNotRunError
+	var coded codedError
 	switch {
 	case err == nil:
 		return exitOK
@@ -120,18 +191,27 @@ func (u *ui) conclude(err error) int {
 	case errors.Is(err, syscall.EPIPE): // the reader has left
 		return exitOK
 	}
-	u.sayf("%v", err)
-	if errors.As(err, &hinted) {
-		u.sayf("hint: %s", hinted.hint)
-	}
+	u.report(err)
 	if errors.As(err, &usage) {
-		if hinted.hint == "" {
+		if !errors.As(err, &hinted) {
 			u.sayf("hint: moed -h lists the commands, moed COMMAND -h a command's flags")
 		}
 		return exitUsage
+	}
+	if errors.As(err, &coded) {
+		return coded.code
 	}
 	if errors.As(err, &doesNotRun) {
 		return exitDoesNotRun
 	}
 	return exitError
+}
+
+// report says what err is, and what to do about it.
+func (u *ui) report(err error) {
+	var hinted hintedError
+	u.sayf("%v", err)
+	if errors.As(err, &hinted) {
+		u.sayf("hint: %s", hinted.hint)
+	}
 }

@@ -2,17 +2,18 @@ package cli
 
 // usageText and description are the head of moed -h.
 const (
-	usageText = `moed [run] [flags] [PROMPT]
+	usageText = `moed [prompt] [flags] [PROMPT]
 moed COMMAND [flags] [ARGUMENTS]`
 
 	description = `moed "Once upon a time"
 moed -m qwen3-30b.gguf "why is the sky blue?"
-git diff | moed -m qwen3-30b.gguf "explain" -s "be brief" -o temperature 0.2
-moed -m qwen3-30b.gguf --memory 8G "why is the sky blue?"
-moed inspect qwen3-30b.gguf
-moed bench qwen3-30b.gguf --tokens 64
-moed trace record qwen3-30b.gguf --prompts texts.txt -o t.trace
-moed replay t.trace --budget 2G,4G,8G`
+git diff | moed -s "You review code." "Find the bug" -o temperature 0.2
+moed -c "and in one sentence?"
+moed chat -m qwen3-30b
+moed "three cats" --schema-multi "name, age int" -x
+moed logs -q sky
+moed models
+moed bench qwen3-30b.gguf --tokens 64`
 )
 
 // The templates of help: the parser's own, with the sections that moed has.
@@ -27,10 +28,24 @@ EXAMPLES
 
 COMMANDS{{template "visibleCommandCategoryTemplate" .}}
 
-FLAGS OF RUN{{template "visibleFlagTemplate" .}}
+FLAGS OF PROMPT{{template "visibleFlagTemplate" .}}
 
 EXIT CODES
-   0 it worked, 1 it failed, 2 the command line was wrong, 3 plan: the model cannot run in that memory, 130 interrupted
+   0 it worked, 1 it failed, 2 the command line was wrong, 3 plan: the model cannot run in that memory,
+   69 the daemon that was asked for does not answer, 75 busy or still loading, 130 interrupted
+`
+
+	groupHelp = `{{.HelpName}}: {{.Usage}}
+
+USAGE
+   {{.HelpName}} [COMMAND] [flags]; without COMMAND it is {{(index .Subcommands 0).Name}}{{if .Description}}
+
+{{wrap .Description 0}}{{end}}
+
+COMMANDS{{range .VisibleCommands}}
+   {{join .Names ", "}}{{"\t"}}{{.Usage}}{{end}}
+
+FLAGS{{template "visibleFlagTemplate" (index .Subcommands 0)}}
 `
 
 	commandHelp = `{{.HelpName}}: {{.Usage}}

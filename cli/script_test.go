@@ -31,7 +31,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GOLDEN", golden)
 			env.Setenv("TRACES", filepath.Join(filepath.Dir(golden), "traces"))
-			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
+			for name, dir := range map[string]string{"XDG_STATE_HOME": "state", "XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data", "XDG_RUNTIME_DIR": "run"} {
+				env.Setenv(name, filepath.Join(env.WorkDir, dir))
+			}
 			return nil
 		},
 	})

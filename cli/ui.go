@@ -19,8 +19,8 @@ import (
 //   - What takes longer than a second says so. On a terminal such a line is
 //     rewritten in place and wiped when done; elsewhere it is written at its
 //     start and then every ten seconds.
-//   - No colours. Nothing reads the terminal but for the prompt on standard
-//     input.
+//   - No colours but in top. The terminal is read for the prompt on standard
+//     input, by chat, and to ask whether a tool may be called.
 
 // Streams are the standard streams of a command. In may be nil.
 type Streams struct {
@@ -34,7 +34,8 @@ type ui struct {
 	terminal bool // standard error is one, or at least a device
 
 	mu    sync.Mutex
-	shown int // width of the status line that stands on the terminal
+	shown int    // width of the status line that stands on the terminal
+	in    *lines // of standard input, once it is read line by line
 }
 
 func newUI(std Streams) *ui { return &ui{std: std, terminal: isDevice(std.Err)} }
@@ -48,6 +49,16 @@ func isDevice(stream any) bool {
 	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// isTerminal reports whether somebody can be asked there.
+func isTerminal(f *os.File) bool {
+	if !isDevice(f) {
+		return false
+	}
+	info, err := f.Stat()
+	null, nullErr := os.Stat(os.DevNull)
+	return err == nil && nullErr == nil && !os.SameFile(info, null)
 }
 
 // sayf writes a line to standard error. Nothing can be done where that fails.
