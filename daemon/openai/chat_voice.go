@@ -14,7 +14,6 @@ type chatVoice struct {
 	top   int
 	usage bool // the client wants it at the end of the stream
 	begun bool
-	calls int
 	probs []daemon.TokenLogProb // not said yet
 }
 

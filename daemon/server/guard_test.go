@@ -276,7 +276,7 @@ func TestPanic(t *testing.T) {
 	}{
 		"text":    {func(http.ResponseWriter) { panic("secret words") }, 500},
 		"error":   {func(http.ResponseWriter) { panic(errors.New("secret words")) }, 500},
-		"runtime": {func(http.ResponseWriter) { var m map[string]int; m["secret words"] = 1 }, 500},
+		"runtime": {func(http.ResponseWriter) { map[string]map[string]int{}["a"]["secret words"] = 1 }, 500},
 	} {
 		w := httptest.NewRecorder()
 		r.record(Unix, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { c.do(w) })).ServeHTTP(w, httptest.NewRequest("GET", "/v1/x", nil))
