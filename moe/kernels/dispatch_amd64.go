@@ -38,29 +38,29 @@ func kernelFor(t ggml.Type, cols int) kernel {
 			}
 			return kernel{one: dotQ8_0x1, four: dotQ8_0x4}
 		case ggml.Q4_K:
-			return kernel{one: dotQ4_Kx1, four: dotQ4_Kx4}
+			return kernel{one: dotQ4_Kx1, two: dotQ4_Kx2, four: dotQ4_Kx4}
 		case ggml.Q5_K:
-			return kernel{one: dotQ5_Kx1, four: dotQ5_Kx4}
+			return kernel{one: dotQ5_Kx1, two: dotQ5_Kx2, four: dotQ5_Kx4}
 		case ggml.Q6_K:
-			return kernel{one: dotQ6_Kx1, four: dotQ6_Kx4}
+			return kernel{one: dotQ6_Kx1, two: dotQ6_Kx2, four: dotQ6_Kx4}
 		case ggml.Q4_0:
-			return kernel{one: dotQ4_0x1, four: dotQ4_0x4}
+			return kernel{one: dotQ4_0x1, two: dotQ4_0x2, four: dotQ4_0x4}
 		case ggml.Q5_0:
-			return kernel{one: dotQ5_0x1, four: dotQ5_0x4}
+			return kernel{one: dotQ5_0x1, two: dotQ5_0x2, four: dotQ5_0x4}
 		case ggml.IQ4_NL:
-			return kernel{one: dotIQ4_NLx1, four: dotIQ4_NLx4}
+			return kernel{one: dotIQ4_NLx1, two: dotIQ4_NLx2, four: dotIQ4_NLx4}
 		case ggml.MXFP4:
-			return kernel{one: dotMXFP4x1, four: dotMXFP4x4}
+			return kernel{one: dotMXFP4x1, two: dotMXFP4x2, four: dotMXFP4x4}
 		case ggml.Q2_K:
-			return kernel{one: dotQ2_Kx1, four: dotQ2_Kx4}
+			return kernel{one: dotQ2_Kx1, two: dotQ2_Kx2, four: dotQ2_Kx4}
 		case ggml.Q3_K:
-			return kernel{one: dotQ3_Kx1, four: dotQ3_Kx4}
+			return kernel{one: dotQ3_Kx1, two: dotQ3_Kx2, four: dotQ3_Kx4}
 		case ggml.IQ4_XS:
-			return kernel{one: dotIQ4_XSx1, four: dotIQ4_XSx4}
+			return kernel{one: dotIQ4_XSx1, two: dotIQ4_XSx2, four: dotIQ4_XSx4}
 		case ggml.Q4_1:
-			return kernel{one: dotQ4_1x1, four: dotQ4_1x4}
+			return kernel{one: dotQ4_1x1, two: dotQ4_1x2, four: dotQ4_1x4}
 		case ggml.Q5_1:
-			return kernel{one: dotQ5_1x1, four: dotQ5_1x4}
+			return kernel{one: dotQ5_1x1, two: dotQ5_1x2, four: dotQ5_1x4}
 		}
 	}
 	return genericKernel(t)

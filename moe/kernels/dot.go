@@ -11,10 +11,13 @@ type rows1 func(dst, w unsafe.Pointer, stride, rows, cols int, x unsafe.Pointer)
 // where the products with x[v] go. Each result has the bits rows1 gives.
 type rows4 func(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride, rows, cols int, x *[4]unsafe.Pointer)
 
-// kernel is the pair for one type. Either both are assembly or both generic.
+// kernel is what there is for one type. Either all are assembly or all generic.
 type kernel struct {
 	one  rows1
 	four rows4
+	// two does the first two of four vectors, for the time of hardly more than one
+	// where unpacking the weights takes most; nil where four of them are as quick.
+	two rows4
 	// panel is a third way for many vectors, nil where there is none. It gives
 	// the bits of the others.
 	panel *panel

@@ -11,7 +11,7 @@ import (
 
 // BenchmarkDot multiplies 256 rows of 2048 values: the same matrix again and
 // again (hot), or the next of a set that no cache holds (dram). Bytes are those
-// of weights read; with four vectors four times the work is done on them.
+// of weights read; with two or four vectors as many times the work is done on them.
 func BenchmarkDot(b *testing.B) {
 	const rows, cols = 256, 2048
 	for _, t := range Supported() {
@@ -24,18 +24,20 @@ func BenchmarkDot(b *testing.B) {
 				name string
 				size int
 			}{{"hot", 1}, {"dram", len(set)}} {
-				b.Run(fmt.Sprintf("%v/%s/%s/one", t, k.name, place.name), func(b *testing.B) {
-					benchmarkDot(b, t, k.kernel, false, rows, cols, set[:min(place.size, len(set))])
-				})
-				b.Run(fmt.Sprintf("%v/%s/%s/four", t, k.name, place.name), func(b *testing.B) {
-					benchmarkDot(b, t, k.kernel, true, rows, cols, set[:min(place.size, len(set))])
-				})
+				for _, vectors := range []string{"one", "two", "four"} {
+					if vectors == "two" && k.two == nil {
+						continue
+					}
+					b.Run(fmt.Sprintf("%v/%s/%s/%s", t, k.name, place.name, vectors), func(b *testing.B) {
+						benchmarkDot(b, t, k.kernel, vectors, rows, cols, set[:min(place.size, len(set))])
+					})
+				}
 			}
 		}
 	}
 }
 
-func benchmarkDot(b *testing.B, t ggml.Type, k kernel, four bool, rows, cols int, set []byte) {
+func benchmarkDot(b *testing.B, t ggml.Type, k kernel, way string, rows, cols int, set []byte) {
 	form, _ := FormOf(t)
 	x := NewVectors(cols, 4, form)
 	r := rand.New(rand.NewPCG(1, 1))
@@ -53,10 +55,13 @@ func benchmarkDot(b *testing.B, t ggml.Type, k kernel, four bool, rows, cols int
 	b.SetBytes(int64(matrix))
 	for b.Loop() {
 		w := unsafe.Pointer(&set[at])
-		if four {
-			k.four(&dst, w, stride, rows, cols, &vectors)
-		} else {
+		switch way {
+		case "one":
 			k.one(dst[0], w, stride, rows, cols, vectors[0])
+		case "two":
+			k.two(&dst, w, stride, rows, cols, &vectors)
+		case "four":
+			k.four(&dst, w, stride, rows, cols, &vectors)
 		}
 		if at += matrix; at+matrix > len(set) {
 			at = 0

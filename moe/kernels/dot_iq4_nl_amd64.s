@@ -222,6 +222,281 @@ done:
 	VZEROUPPER
 	RET
 
+// func dotIQ4_NLx2(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotIQ4_NLx2(SB), NOSPLIT, $96-48
+	MOVQ    dst+0(FP), DI
+	MOVQ    w+8(FP), SI
+	MOVQ    stride+16(FP), DX
+	MOVQ    rows+24(FP), CX
+	MOVQ    cols+32(FP), R8
+	MOVQ    x+40(FP), R14
+	MOVQ    (R14), R9
+	MOVQ    8(R14), R10
+	TESTQ   CX, CX
+	JLE     done
+	VMOVDQU levels<>+0(SB), Y15
+	XORL    R15, R15
+
+row:
+	MOVQ    SI, BX
+	LEAQ    31(SP), R14
+	ANDQ    $-32, R14
+	VXORPS  Y10, Y10, Y10
+	VMOVAPS Y10, (R14)
+	VMOVAPS Y10, 32(R14)
+	XORL    R13, R13
+	MOVQ    R8, AX
+	SUBQ    $+256, AX
+	JL      tail
+
+eight:
+	PREFETCHT0     2048(BX)
+	PREFETCHT0     2112(BX)
+	PREFETCHT0     2176(BX)
+	VBROADCASTI128 2(BX), Y8
+	VPSRLVQ        shifts<>+0(SB), Y8, Y8
+	VPAND          mask<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y15, Y8
+	VPABSB         Y8, Y12
+	VBROADCASTI128 20(BX), Y9
+	VPSRLVQ        shifts<>+0(SB), Y9, Y9
+	VPAND          mask<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y15, Y9
+	VPABSB         Y9, Y13
+	VMOVDQA        32(R9)(R13*1), Y10
+	VPSIGNB        Y8, Y10, Y10
+	VPMADDUBSW     Y10, Y12, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VMOVDQA        64(R9)(R13*1), Y11
+	VPSIGNB        Y9, Y11, Y11
+	VPMADDUBSW     Y11, Y13, Y11
+	VPMADDWD       ones<>+0(SB), Y11, Y11
+	VPUNPCKLDQ     Y11, Y10, Y4
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDD         Y10, Y4, Y4
+	VMOVDQA        32(R10)(R13*1), Y10
+	VPSIGNB        Y8, Y10, Y10
+	VPMADDUBSW     Y10, Y12, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VMOVDQA        64(R10)(R13*1), Y11
+	VPSIGNB        Y9, Y11, Y11
+	VPMADDUBSW     Y11, Y13, Y11
+	VPMADDWD       ones<>+0(SB), Y11, Y11
+	VPUNPCKLDQ     Y11, Y10, Y5
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDD         Y10, Y5, Y5
+	VBROADCASTI128 38(BX), Y8
+	VPSRLVQ        shifts<>+0(SB), Y8, Y8
+	VPAND          mask<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y15, Y8
+	VPABSB         Y8, Y12
+	VBROADCASTI128 56(BX), Y9
+	VPSRLVQ        shifts<>+0(SB), Y9, Y9
+	VPAND          mask<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y15, Y9
+	VPABSB         Y9, Y13
+	VMOVDQA        96(R9)(R13*1), Y10
+	VPSIGNB        Y8, Y10, Y10
+	VPMADDUBSW     Y10, Y12, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VMOVDQA        128(R9)(R13*1), Y11
+	VPSIGNB        Y9, Y11, Y11
+	VPMADDUBSW     Y11, Y13, Y11
+	VPMADDWD       ones<>+0(SB), Y11, Y11
+	VPUNPCKLDQ     Y11, Y10, Y14
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDD         Y14, Y10, Y10
+	VPUNPCKLQDQ    Y10, Y4, Y11
+	VPUNPCKHQDQ    Y10, Y4, Y10
+	VPADDD         Y11, Y10, Y0
+	VMOVDQA        96(R10)(R13*1), Y10
+	VPSIGNB        Y8, Y10, Y10
+	VPMADDUBSW     Y10, Y12, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VMOVDQA        128(R10)(R13*1), Y11
+	VPSIGNB        Y9, Y11, Y11
+	VPMADDUBSW     Y11, Y13, Y11
+	VPMADDWD       ones<>+0(SB), Y11, Y11
+	VPUNPCKLDQ     Y11, Y10, Y14
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDD         Y14, Y10, Y10
+	VPUNPCKLQDQ    Y10, Y5, Y11
+	VPUNPCKHQDQ    Y10, Y5, Y10
+	VPADDD         Y11, Y10, Y1
+	VBROADCASTI128 74(BX), Y8
+	VPSRLVQ        shifts<>+0(SB), Y8, Y8
+	VPAND          mask<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y15, Y8
+	VPABSB         Y8, Y12
+	VBROADCASTI128 92(BX), Y9
+	VPSRLVQ        shifts<>+0(SB), Y9, Y9
+	VPAND          mask<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y15, Y9
+	VPABSB         Y9, Y13
+	VMOVDQA        160(R9)(R13*1), Y10
+	VPSIGNB        Y8, Y10, Y10
+	VPMADDUBSW     Y10, Y12, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VMOVDQA        192(R9)(R13*1), Y11
+	VPSIGNB        Y9, Y11, Y11
+	VPMADDUBSW     Y11, Y13, Y11
+	VPMADDWD       ones<>+0(SB), Y11, Y11
+	VPUNPCKLDQ     Y11, Y10, Y4
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDD         Y10, Y4, Y4
+	VMOVDQA        160(R10)(R13*1), Y10
+	VPSIGNB        Y8, Y10, Y10
+	VPMADDUBSW     Y10, Y12, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VMOVDQA        192(R10)(R13*1), Y11
+	VPSIGNB        Y9, Y11, Y11
+	VPMADDUBSW     Y11, Y13, Y11
+	VPMADDWD       ones<>+0(SB), Y11, Y11
+	VPUNPCKLDQ     Y11, Y10, Y5
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDD         Y10, Y5, Y5
+	VBROADCASTI128 110(BX), Y8
+	VPSRLVQ        shifts<>+0(SB), Y8, Y8
+	VPAND          mask<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y15, Y8
+	VPABSB         Y8, Y12
+	VBROADCASTI128 128(BX), Y9
+	VPSRLVQ        shifts<>+0(SB), Y9, Y9
+	VPAND          mask<>+0(SB), Y9, Y9
+	VPSHUFB        Y9, Y15, Y9
+	VPABSB         Y9, Y13
+	VMOVDQA        224(R9)(R13*1), Y10
+	VPSIGNB        Y8, Y10, Y10
+	VPMADDUBSW     Y10, Y12, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VMOVDQA        256(R9)(R13*1), Y11
+	VPSIGNB        Y9, Y11, Y11
+	VPMADDUBSW     Y11, Y13, Y11
+	VPMADDWD       ones<>+0(SB), Y11, Y11
+	VPUNPCKLDQ     Y11, Y10, Y14
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDD         Y14, Y10, Y10
+	VPUNPCKLQDQ    Y10, Y4, Y11
+	VPUNPCKHQDQ    Y10, Y4, Y10
+	VPADDD         Y11, Y10, Y4
+	VMOVDQA        224(R10)(R13*1), Y10
+	VPSIGNB        Y8, Y10, Y10
+	VPMADDUBSW     Y10, Y12, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VMOVDQA        256(R10)(R13*1), Y11
+	VPSIGNB        Y9, Y11, Y11
+	VPMADDUBSW     Y11, Y13, Y11
+	VPMADDWD       ones<>+0(SB), Y11, Y11
+	VPUNPCKLDQ     Y11, Y10, Y14
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDD         Y14, Y10, Y10
+	VPUNPCKLQDQ    Y10, Y5, Y11
+	VPUNPCKHQDQ    Y10, Y5, Y10
+	VPADDD         Y11, Y10, Y5
+	VPXOR          X8, X8, X8
+	VPINSRW        $0x00, (BX), X8, X8
+	VPINSRW        $0x01, 18(BX), X8, X8
+	VPINSRW        $0x02, 36(BX), X8, X8
+	VPINSRW        $0x03, 54(BX), X8, X8
+	VPINSRW        $0x04, 72(BX), X8, X8
+	VPINSRW        $0x05, 90(BX), X8, X8
+	VPINSRW        $0x06, 108(BX), X8, X8
+	VPINSRW        $0x07, 126(BX), X8, X8
+	VCVTPH2PS      X8, Y8
+	VPBLENDD       $0xf0, Y4, Y0, Y10
+	VPERM2I128     $0x21, Y4, Y0, Y11
+	VPADDD         Y11, Y10, Y10
+	VCVTDQ2PS      Y10, Y10
+	VMULPS         (R9)(R13*1), Y8, Y11
+	VFMADD213PS    (R14), Y11, Y10
+	VMOVAPS        Y10, (R14)
+	VPBLENDD       $0xf0, Y5, Y1, Y10
+	VPERM2I128     $0x21, Y5, Y1, Y11
+	VPADDD         Y11, Y10, Y10
+	VCVTDQ2PS      Y10, Y10
+	VMULPS         (R10)(R13*1), Y8, Y11
+	VFMADD213PS    32(R14), Y11, Y10
+	VMOVAPS        Y10, 32(R14)
+	ADDQ           $+144, BX
+	ADDQ           $+320, R13
+	SUBQ           $+256, AX
+	JGE            eight
+
+tail:
+	VMOVAPS      (R14), Y0
+	VEXTRACTF128 $0x01, Y0, X10
+	VADDPS       X10, X0, X0
+	VMOVHLPS     X0, X0, X10
+	VADDPS       X10, X0, X0
+	VMOVSHDUP    X0, X10
+	VADDSS       X10, X0, X0
+	VMOVAPS      32(R14), Y1
+	VEXTRACTF128 $0x01, Y1, X10
+	VADDPS       X10, X1, X1
+	VMOVHLPS     X1, X1, X10
+	VADDPS       X10, X1, X1
+	VMOVSHDUP    X1, X10
+	VADDSS       X10, X1, X1
+	ADDQ         $+256, AX
+	JE           end
+	MOVQ         R13, R14
+
+one:
+	VPXOR          X14, X14, X14
+	VPINSRW        $0x00, (BX), X14, X14
+	VCVTPH2PS      X14, Y14
+	VBROADCASTI128 2(BX), Y8
+	VPSRLVQ        shifts<>+0(SB), Y8, Y8
+	VPAND          mask<>+0(SB), Y8, Y8
+	VPSHUFB        Y8, Y15, Y8
+	VPABSB         Y8, Y12
+	VMOVDQA        32(R9)(R14*1), Y10
+	VPSIGNB        Y8, Y10, Y10
+	VPMADDUBSW     Y10, Y12, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VEXTRACTI128   $0x01, Y10, X11
+	VPADDD         X11, X10, X10
+	VPSHUFD        $0x4e, X10, X11
+	VPADDD         X11, X10, X10
+	VPSHUFD        $0xb1, X10, X11
+	VPADDD         X11, X10, X10
+	VCVTDQ2PS      X10, X10
+	VMULSS         (R9)(R13*1), X14, X11
+	VFMADD231SS    X11, X10, X0
+	VMOVDQA        32(R10)(R14*1), Y10
+	VPSIGNB        Y8, Y10, Y10
+	VPMADDUBSW     Y10, Y12, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VEXTRACTI128   $0x01, Y10, X11
+	VPADDD         X11, X10, X10
+	VPSHUFD        $0x4e, X10, X11
+	VPADDD         X11, X10, X10
+	VPSHUFD        $0xb1, X10, X11
+	VPADDD         X11, X10, X10
+	VCVTDQ2PS      X10, X10
+	VMULSS         (R10)(R13*1), X14, X11
+	VFMADD231SS    X11, X10, X1
+	ADDQ           $+18, BX
+	ADDQ           $+4, R13
+	ADDQ           $+32, R14
+	SUBQ           $+32, AX
+	JNE            one
+
+end:
+	MOVQ   (DI), R14
+	VMOVSS X0, (R14)(R15*1)
+	MOVQ   8(DI), R14
+	VMOVSS X1, (R14)(R15*1)
+	ADDQ   $+4, R15
+	ADDQ   DX, SI
+	DECQ   CX
+	JNE    row
+
+done:
+	VZEROUPPER
+	RET
+
 // func dotIQ4_NLx4(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·dotIQ4_NLx4(SB), NOSPLIT, $160-48

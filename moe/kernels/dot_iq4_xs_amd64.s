@@ -253,6 +253,215 @@ done:
 	VZEROUPPER
 	RET
 
+// func dotIQ4_XSx2(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotIQ4_XSx2(SB), NOSPLIT, $160-48
+	MOVQ         dst+0(FP), DI
+	MOVQ         w+8(FP), SI
+	MOVQ         stride+16(FP), DX
+	MOVQ         rows+24(FP), CX
+	MOVQ         cols+32(FP), R8
+	MOVQ         x+40(FP), R14
+	MOVQ         (R14), R9
+	MOVQ         8(R14), R10
+	TESTQ        CX, CX
+	JLE          done
+	MOVL         $0x0f0f0f0f, R14
+	VMOVD        R14, X15
+	VPBROADCASTD X15, Y15
+	XORL         R15, R15
+
+row:
+	MOVQ   SI, BX
+	LEAQ   31(SP), R14
+	ANDQ   $-32, R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORL   R13, R13
+	MOVQ   R8, AX
+
+block:
+	PREFETCHT0     2048(BX)
+	PREFETCHT0     2112(BX)
+	PREFETCHT0     2176(BX)
+	VMOVDQU        levels<>+0(SB), Y13
+	VMOVDQU        shifts<>+0(SB), Y14
+	VPBROADCASTQ   (BX), Y11
+	VPSHUFB        top<>+0(SB), Y11, Y8
+	VPSHUFB        low<>+0(SB), Y11, Y11
+	VPMULLW        lowShift<>+0(SB), Y11, Y11
+	VPSRLW         $0x04, Y11, Y11
+	VPAND          lowMask<>+0(SB), Y11, Y11
+	VPMULLW        topShift<>+0(SB), Y8, Y8
+	VPSRLW         $0x0e, Y8, Y8
+	VPSLLW         $0x04, Y8, Y8
+	VPOR           Y8, Y11, Y11
+	VPSUBW         offset<>+0(SB), Y11, Y11
+	VBROADCASTI128 8(BX), Y8
+	VPSRLVQ        Y14, Y8, Y8
+	VPAND          Y15, Y8, Y8
+	VPSHUFB        Y8, Y13, Y8
+	VPABSB         Y8, Y9
+	VPSHUFB        spread0<>+0(SB), Y11, Y10
+	VMOVDQA        32(R9)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y4
+	VMOVDQA        32(R10)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y5
+	VBROADCASTI128 24(BX), Y8
+	VPSRLVQ        Y14, Y8, Y8
+	VPAND          Y15, Y8, Y8
+	VPSHUFB        Y8, Y13, Y8
+	VPABSB         Y8, Y9
+	VPSHUFB        spread1<>+0(SB), Y11, Y10
+	VMOVDQA        64(R9)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VMOVDQA        64(R10)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y5, Y5
+	VBROADCASTI128 40(BX), Y8
+	VPSRLVQ        Y14, Y8, Y8
+	VPAND          Y15, Y8, Y8
+	VPSHUFB        Y8, Y13, Y8
+	VPABSB         Y8, Y9
+	VPSHUFB        spread2<>+0(SB), Y11, Y10
+	VMOVDQA        96(R9)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VMOVDQA        96(R10)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y5, Y5
+	VBROADCASTI128 56(BX), Y8
+	VPSRLVQ        Y14, Y8, Y8
+	VPAND          Y15, Y8, Y8
+	VPSHUFB        Y8, Y13, Y8
+	VPABSB         Y8, Y9
+	VPSHUFB        spread3<>+0(SB), Y11, Y10
+	VMOVDQA        128(R9)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VMOVDQA        128(R10)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y5, Y5
+	VBROADCASTI128 72(BX), Y8
+	VPSRLVQ        Y14, Y8, Y8
+	VPAND          Y15, Y8, Y8
+	VPSHUFB        Y8, Y13, Y8
+	VPABSB         Y8, Y9
+	VPSHUFB        spread4<>+0(SB), Y11, Y10
+	VMOVDQA        160(R9)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VMOVDQA        160(R10)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y5, Y5
+	VBROADCASTI128 88(BX), Y8
+	VPSRLVQ        Y14, Y8, Y8
+	VPAND          Y15, Y8, Y8
+	VPSHUFB        Y8, Y13, Y8
+	VPABSB         Y8, Y9
+	VPSHUFB        spread5<>+0(SB), Y11, Y10
+	VMOVDQA        192(R9)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VMOVDQA        192(R10)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y5, Y5
+	VBROADCASTI128 104(BX), Y8
+	VPSRLVQ        Y14, Y8, Y8
+	VPAND          Y15, Y8, Y8
+	VPSHUFB        Y8, Y13, Y8
+	VPABSB         Y8, Y9
+	VPSHUFB        spread6<>+0(SB), Y11, Y10
+	VMOVDQA        224(R9)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VMOVDQA        224(R10)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y5, Y5
+	VBROADCASTI128 120(BX), Y8
+	VPSRLVQ        Y14, Y8, Y8
+	VPAND          Y15, Y8, Y8
+	VPSHUFB        Y8, Y13, Y8
+	VPABSB         Y8, Y9
+	VPSHUFB        spread7<>+0(SB), Y11, Y10
+	VMOVDQA        256(R9)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VMOVDQA        256(R10)(R13*1), Y12
+	VPSIGNB        Y8, Y12, Y12
+	VPMADDUBSW     Y12, Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y5, Y5
+	VPBROADCASTW   (BX), X8
+	VCVTPH2PS      X8, Y8
+	VCVTDQ2PS      Y4, Y4
+	VMULPS         Y8, Y4, Y4
+	VBROADCASTSS   (R9)(R13*1), Y12
+	VFMADD231PS    Y12, Y4, Y0
+	VCVTDQ2PS      Y5, Y5
+	VMULPS         Y8, Y5, Y5
+	VBROADCASTSS   (R10)(R13*1), Y13
+	VFMADD231PS    Y13, Y5, Y1
+	ADDQ           $+136, BX
+	ADDQ           $+320, R13
+	SUBQ           $+256, AX
+	JG             block
+	VEXTRACTF128   $0x01, Y0, X12
+	VADDPS         X12, X0, X0
+	VMOVHLPS       X0, X0, X12
+	VADDPS         X12, X0, X0
+	VMOVSHDUP      X0, X12
+	VADDSS         X12, X0, X0
+	VEXTRACTF128   $0x01, Y1, X13
+	VADDPS         X13, X1, X1
+	VMOVHLPS       X1, X1, X13
+	VADDPS         X13, X1, X1
+	VMOVSHDUP      X1, X13
+	VADDSS         X13, X1, X1
+	MOVQ           (DI), R14
+	VMOVSS         X0, (R14)(R15*1)
+	MOVQ           8(DI), R14
+	VMOVSS         X1, (R14)(R15*1)
+	ADDQ           $+4, R15
+	ADDQ           DX, SI
+	DECQ           CX
+	JNE            row
+
+done:
+	VZEROUPPER
+	RET
+
 // func dotIQ4_XSx4(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·dotIQ4_XSx4(SB), NOSPLIT, $160-48

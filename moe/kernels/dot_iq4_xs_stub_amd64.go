@@ -11,6 +11,11 @@ import "unsafe"
 //go:noescape
 func dotIQ4_XSx1(dst unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x unsafe.Pointer)
 
+// dotIQ4_XSx2 is assembly of type rows4.
+//
+//go:noescape
+func dotIQ4_XSx2(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
+
 // dotIQ4_XSx4 is assembly of type rows4.
 //
 //go:noescape

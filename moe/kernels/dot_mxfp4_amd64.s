@@ -219,6 +219,250 @@ done:
 	VZEROUPPER
 	RET
 
+// func dotMXFP4x2(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·dotMXFP4x2(SB), NOSPLIT, $96-48
+	MOVQ    dst+0(FP), DI
+	MOVQ    w+8(FP), SI
+	MOVQ    stride+16(FP), DX
+	MOVQ    rows+24(FP), CX
+	MOVQ    cols+32(FP), R8
+	MOVQ    x+40(FP), R14
+	MOVQ    (R14), R9
+	MOVQ    8(R14), R10
+	TESTQ   CX, CX
+	JLE     done
+	VMOVDQU mask<>+0(SB), Y12
+	VMOVDQU shifts<>+0(SB), Y13
+	VMOVDQU levels<>+0(SB), Y15
+	XORL    R15, R15
+
+row:
+	MOVQ    SI, BX
+	LEAQ    31(SP), R14
+	ANDQ    $-32, R14
+	VXORPS  Y10, Y10, Y10
+	VMOVAPS Y10, (R14)
+	VMOVAPS Y10, 32(R14)
+	XORL    R13, R13
+	MOVQ    R8, AX
+	SUBQ    $+256, AX
+	JL      tail
+
+eight:
+	PREFETCHT0     2048(BX)
+	PREFETCHT0     2112(BX)
+	PREFETCHT0     2176(BX)
+	VBROADCASTI128 1(BX), Y8
+	VPSRLVQ        Y13, Y8, Y8
+	VPAND          Y12, Y8, Y8
+	VPSHUFB        Y8, Y15, Y8
+	VBROADCASTI128 18(BX), Y9
+	VPSRLVQ        Y13, Y9, Y9
+	VPAND          Y12, Y9, Y9
+	VPSHUFB        Y9, Y15, Y9
+	VPMADDUBSW     32(R9)(R13*1), Y8, Y10
+	VPMADDUBSW     64(R9)(R13*1), Y9, Y11
+	VPUNPCKLDQ     Y11, Y10, Y4
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDW         Y10, Y4, Y4
+	VPMADDUBSW     32(R10)(R13*1), Y8, Y10
+	VPMADDUBSW     64(R10)(R13*1), Y9, Y11
+	VPUNPCKLDQ     Y11, Y10, Y5
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDW         Y10, Y5, Y5
+	VBROADCASTI128 35(BX), Y8
+	VPSRLVQ        Y13, Y8, Y8
+	VPAND          Y12, Y8, Y8
+	VPSHUFB        Y8, Y15, Y8
+	VBROADCASTI128 52(BX), Y9
+	VPSRLVQ        Y13, Y9, Y9
+	VPAND          Y12, Y9, Y9
+	VPSHUFB        Y9, Y15, Y9
+	VPMADDUBSW     96(R9)(R13*1), Y8, Y10
+	VPMADDUBSW     128(R9)(R13*1), Y9, Y11
+	VPUNPCKLDQ     Y11, Y10, Y14
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDW         Y14, Y10, Y10
+	VPUNPCKLQDQ    Y10, Y4, Y11
+	VPUNPCKHQDQ    Y10, Y4, Y10
+	VPADDW         Y11, Y10, Y0
+	VPMADDWD       ones<>+0(SB), Y0, Y0
+	VPMADDUBSW     96(R10)(R13*1), Y8, Y10
+	VPMADDUBSW     128(R10)(R13*1), Y9, Y11
+	VPUNPCKLDQ     Y11, Y10, Y14
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDW         Y14, Y10, Y10
+	VPUNPCKLQDQ    Y10, Y5, Y11
+	VPUNPCKHQDQ    Y10, Y5, Y10
+	VPADDW         Y11, Y10, Y1
+	VPMADDWD       ones<>+0(SB), Y1, Y1
+	VBROADCASTI128 69(BX), Y8
+	VPSRLVQ        Y13, Y8, Y8
+	VPAND          Y12, Y8, Y8
+	VPSHUFB        Y8, Y15, Y8
+	VBROADCASTI128 86(BX), Y9
+	VPSRLVQ        Y13, Y9, Y9
+	VPAND          Y12, Y9, Y9
+	VPSHUFB        Y9, Y15, Y9
+	VPMADDUBSW     160(R9)(R13*1), Y8, Y10
+	VPMADDUBSW     192(R9)(R13*1), Y9, Y11
+	VPUNPCKLDQ     Y11, Y10, Y4
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDW         Y10, Y4, Y4
+	VPMADDUBSW     160(R10)(R13*1), Y8, Y10
+	VPMADDUBSW     192(R10)(R13*1), Y9, Y11
+	VPUNPCKLDQ     Y11, Y10, Y5
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDW         Y10, Y5, Y5
+	VBROADCASTI128 103(BX), Y8
+	VPSRLVQ        Y13, Y8, Y8
+	VPAND          Y12, Y8, Y8
+	VPSHUFB        Y8, Y15, Y8
+	VBROADCASTI128 120(BX), Y9
+	VPSRLVQ        Y13, Y9, Y9
+	VPAND          Y12, Y9, Y9
+	VPSHUFB        Y9, Y15, Y9
+	VPMADDUBSW     224(R9)(R13*1), Y8, Y10
+	VPMADDUBSW     256(R9)(R13*1), Y9, Y11
+	VPUNPCKLDQ     Y11, Y10, Y14
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDW         Y14, Y10, Y10
+	VPUNPCKLQDQ    Y10, Y4, Y11
+	VPUNPCKHQDQ    Y10, Y4, Y10
+	VPADDW         Y11, Y10, Y4
+	VPMADDWD       ones<>+0(SB), Y4, Y4
+	VPMADDUBSW     224(R10)(R13*1), Y8, Y10
+	VPMADDUBSW     256(R10)(R13*1), Y9, Y11
+	VPUNPCKLDQ     Y11, Y10, Y14
+	VPUNPCKHDQ     Y11, Y10, Y10
+	VPADDW         Y14, Y10, Y10
+	VPUNPCKLQDQ    Y10, Y5, Y11
+	VPUNPCKHQDQ    Y10, Y5, Y10
+	VPADDW         Y11, Y10, Y5
+	VPMADDWD       ones<>+0(SB), Y5, Y5
+	VPXOR          X8, X8, X8
+	VPINSRB        $0x00, (BX), X8, X8
+	VPINSRB        $0x01, 17(BX), X8, X8
+	VPINSRB        $0x02, 34(BX), X8, X8
+	VPINSRB        $0x03, 51(BX), X8, X8
+	VPINSRB        $0x04, 68(BX), X8, X8
+	VPINSRB        $0x05, 85(BX), X8, X8
+	VPINSRB        $0x06, 102(BX), X8, X8
+	VPINSRB        $0x07, 119(BX), X8, X8
+	VPMOVZXBD      X8, Y8
+	VPMINUD        one<>+0(SB), Y8, Y10
+	VPADDD         one<>+0(SB), Y10, Y10
+	VPSLLD         $0x15, Y10, Y10
+	VPSUBD         one<>+0(SB), Y8, Y8
+	VPSLLD         $0x17, Y8, Y8
+	VPMAXSD        Y10, Y8, Y8
+	VPBLENDD       $0xf0, Y4, Y0, Y10
+	VPERM2I128     $0x21, Y4, Y0, Y11
+	VPADDD         Y11, Y10, Y10
+	VMOVDQA        288(R9)(R13*1), Y11
+	VPMADDWD       offset<>+0(SB), Y11, Y11
+	VPADDD         Y11, Y10, Y10
+	VCVTDQ2PS      Y10, Y10
+	VMULPS         (R9)(R13*1), Y8, Y11
+	VFMADD213PS    (R14), Y11, Y10
+	VMOVAPS        Y10, (R14)
+	VPBLENDD       $0xf0, Y5, Y1, Y10
+	VPERM2I128     $0x21, Y5, Y1, Y11
+	VPADDD         Y11, Y10, Y10
+	VMOVDQA        288(R10)(R13*1), Y11
+	VPMADDWD       offset<>+0(SB), Y11, Y11
+	VPADDD         Y11, Y10, Y10
+	VCVTDQ2PS      Y10, Y10
+	VMULPS         (R10)(R13*1), Y8, Y11
+	VFMADD213PS    32(R14), Y11, Y10
+	VMOVAPS        Y10, 32(R14)
+	ADDQ           $+136, BX
+	ADDQ           $+320, R13
+	SUBQ           $+256, AX
+	JGE            eight
+
+tail:
+	VMOVAPS      (R14), Y0
+	VEXTRACTF128 $0x01, Y0, X10
+	VADDPS       X10, X0, X0
+	VMOVHLPS     X0, X0, X10
+	VADDPS       X10, X0, X0
+	VMOVSHDUP    X0, X10
+	VADDSS       X10, X0, X0
+	VMOVAPS      32(R14), Y1
+	VEXTRACTF128 $0x01, Y1, X10
+	VADDPS       X10, X1, X1
+	VMOVHLPS     X1, X1, X10
+	VADDPS       X10, X1, X1
+	VMOVSHDUP    X1, X10
+	VADDSS       X10, X1, X1
+	ADDQ         $+256, AX
+	JE           end
+	MOVQ         R13, R14
+
+one:
+	VPXOR          X14, X14, X14
+	VPINSRB        $0x00, (BX), X14, X14
+	VPMOVZXBD      X14, Y14
+	VPMINUD        one<>+0(SB), Y14, Y10
+	VPADDD         one<>+0(SB), Y10, Y10
+	VPSLLD         $0x15, Y10, Y10
+	VPSUBD         one<>+0(SB), Y14, Y14
+	VPSLLD         $0x17, Y14, Y14
+	VPMAXSD        Y10, Y14, Y14
+	VBROADCASTI128 1(BX), Y8
+	VPSRLVQ        Y13, Y8, Y8
+	VPAND          Y12, Y8, Y8
+	VPSHUFB        Y8, Y15, Y8
+	VPMADDUBSW     32(R9)(R14*1), Y8, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VEXTRACTI128   $0x01, Y10, X11
+	VPADDD         X11, X10, X10
+	VMOVD          288(R9)(R13*1), X11
+	VPMADDWD       offset<>+0(SB), X11, X11
+	VPADDD         X11, X10, X10
+	VPSHUFD        $0x4e, X10, X11
+	VPADDD         X11, X10, X10
+	VPSHUFD        $0xb1, X10, X11
+	VPADDD         X11, X10, X10
+	VCVTDQ2PS      X10, X10
+	VMULSS         (R9)(R13*1), X14, X11
+	VFMADD231SS    X11, X10, X0
+	VPMADDUBSW     32(R10)(R14*1), Y8, Y10
+	VPMADDWD       ones<>+0(SB), Y10, Y10
+	VEXTRACTI128   $0x01, Y10, X11
+	VPADDD         X11, X10, X10
+	VMOVD          288(R10)(R13*1), X11
+	VPMADDWD       offset<>+0(SB), X11, X11
+	VPADDD         X11, X10, X10
+	VPSHUFD        $0x4e, X10, X11
+	VPADDD         X11, X10, X10
+	VPSHUFD        $0xb1, X10, X11
+	VPADDD         X11, X10, X10
+	VCVTDQ2PS      X10, X10
+	VMULSS         (R10)(R13*1), X14, X11
+	VFMADD231SS    X11, X10, X1
+	ADDQ           $+17, BX
+	ADDQ           $+4, R13
+	ADDQ           $+32, R14
+	SUBQ           $+32, AX
+	JNE            one
+
+end:
+	MOVQ   (DI), R14
+	VMOVSS X0, (R14)(R15*1)
+	MOVQ   8(DI), R14
+	VMOVSS X1, (R14)(R15*1)
+	ADDQ   $+4, R15
+	ADDQ   DX, SI
+	DECQ   CX
+	JNE    row
+
+done:
+	VZEROUPPER
+	RET
+
 // func dotMXFP4x4(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·dotMXFP4x4(SB), NOSPLIT, $160-48

@@ -11,6 +11,11 @@ import "unsafe"
 //go:noescape
 func dotMXFP4x1(dst unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x unsafe.Pointer)
 
+// dotMXFP4x2 is assembly of type rows4.
+//
+//go:noescape
+func dotMXFP4x2(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
+
 // dotMXFP4x4 is assembly of type rows4.
 //
 //go:noescape

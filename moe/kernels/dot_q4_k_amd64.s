@@ -155,6 +155,164 @@ done:
 	VZEROUPPER
 	RET
 
+// func dotQ4_Kx2(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotQ4_Kx2(SB), NOSPLIT, $160-48
+	MOVQ         dst+0(FP), DI
+	MOVQ         w+8(FP), SI
+	MOVQ         stride+16(FP), DX
+	MOVQ         rows+24(FP), CX
+	MOVQ         cols+32(FP), R8
+	MOVQ         x+40(FP), R14
+	MOVQ         (R14), R9
+	MOVQ         8(R14), R10
+	TESTQ        CX, CX
+	JLE          done
+	MOVL         $0x0f0f0f0f, R14
+	VMOVD        R14, X15
+	VPBROADCASTD X15, Y15
+	XORL         R15, R15
+
+row:
+	MOVQ   SI, BX
+	LEAQ   31(SP), R14
+	ANDQ   $-32, R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORL   R13, R13
+	MOVQ   R8, AX
+
+block:
+	PREFETCHT0     2048(BX)
+	PREFETCHT0     2112(BX)
+	PREFETCHT0     2176(BX)
+	VBROADCASTI128 (BX), Y8
+	VPSHUFD        $0xff, Y8, Y9
+	VPSRLVD        highShift<>+0(SB), Y8, Y8
+	VPSRLVD        lowShift<>+0(SB), Y9, Y9
+	VPAND          highMask<>+0(SB), Y8, Y8
+	VPAND          lowMask<>+0(SB), Y9, Y9
+	VPOR           Y9, Y8, Y8
+	VPSHUFB        offsetPairs<>+0(SB), Y8, Y11
+	VPSHUFB        scalePairs<>+0(SB), Y8, Y8
+	VMOVDQA        Y8, (R14)
+	VMOVDQU        16(BX), Y8
+	VPSRLW         $0x04, Y8, Y9
+	VPAND          Y15, Y8, Y8
+	VPAND          Y15, Y9, Y9
+	VPBROADCASTD   (R14), Y10
+	VPMADDUBSW     32(R9)(R13*1), Y8, Y12
+	VPMADDWD       Y10, Y12, Y4
+	VPMADDUBSW     32(R10)(R13*1), Y8, Y13
+	VPMADDWD       Y10, Y13, Y5
+	VPBROADCASTD   4(R14), Y10
+	VPMADDUBSW     64(R9)(R13*1), Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VPMADDUBSW     64(R10)(R13*1), Y9, Y13
+	VPMADDWD       Y10, Y13, Y13
+	VPADDD         Y13, Y5, Y5
+	VMOVDQU        48(BX), Y8
+	VPSRLW         $0x04, Y8, Y9
+	VPAND          Y15, Y8, Y8
+	VPAND          Y15, Y9, Y9
+	VPBROADCASTD   8(R14), Y10
+	VPMADDUBSW     96(R9)(R13*1), Y8, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VPMADDUBSW     96(R10)(R13*1), Y8, Y13
+	VPMADDWD       Y10, Y13, Y13
+	VPADDD         Y13, Y5, Y5
+	VPBROADCASTD   12(R14), Y10
+	VPMADDUBSW     128(R9)(R13*1), Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VPMADDUBSW     128(R10)(R13*1), Y9, Y13
+	VPMADDWD       Y10, Y13, Y13
+	VPADDD         Y13, Y5, Y5
+	VMOVDQU        80(BX), Y8
+	VPSRLW         $0x04, Y8, Y9
+	VPAND          Y15, Y8, Y8
+	VPAND          Y15, Y9, Y9
+	VPBROADCASTD   16(R14), Y10
+	VPMADDUBSW     160(R9)(R13*1), Y8, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VPMADDUBSW     160(R10)(R13*1), Y8, Y13
+	VPMADDWD       Y10, Y13, Y13
+	VPADDD         Y13, Y5, Y5
+	VPBROADCASTD   20(R14), Y10
+	VPMADDUBSW     192(R9)(R13*1), Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VPMADDUBSW     192(R10)(R13*1), Y9, Y13
+	VPMADDWD       Y10, Y13, Y13
+	VPADDD         Y13, Y5, Y5
+	VMOVDQU        112(BX), Y8
+	VPSRLW         $0x04, Y8, Y9
+	VPAND          Y15, Y8, Y8
+	VPAND          Y15, Y9, Y9
+	VPBROADCASTD   24(R14), Y10
+	VPMADDUBSW     224(R9)(R13*1), Y8, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VPMADDUBSW     224(R10)(R13*1), Y8, Y13
+	VPMADDWD       Y10, Y13, Y13
+	VPADDD         Y13, Y5, Y5
+	VPBROADCASTD   28(R14), Y10
+	VPMADDUBSW     256(R9)(R13*1), Y9, Y12
+	VPMADDWD       Y10, Y12, Y12
+	VPADDD         Y12, Y4, Y4
+	VPMADDUBSW     256(R10)(R13*1), Y9, Y13
+	VPMADDWD       Y10, Y13, Y13
+	VPADDD         Y13, Y5, Y5
+	VPBROADCASTW   (BX), X8
+	VPBROADCASTW   2(BX), X9
+	VCVTPH2PS      X8, Y8
+	VCVTPH2PS      X9, Y9
+	VPMADDWD       288(R9)(R13*1), Y11, Y12
+	VCVTDQ2PS      Y4, Y4
+	VCVTDQ2PS      Y12, Y12
+	VMULPS         Y8, Y4, Y4
+	VFNMADD231PS   Y9, Y12, Y4
+	VBROADCASTSS   (R9)(R13*1), Y12
+	VFMADD231PS    Y12, Y4, Y0
+	VPMADDWD       288(R10)(R13*1), Y11, Y13
+	VCVTDQ2PS      Y5, Y5
+	VCVTDQ2PS      Y13, Y13
+	VMULPS         Y8, Y5, Y5
+	VFNMADD231PS   Y9, Y13, Y5
+	VBROADCASTSS   (R10)(R13*1), Y13
+	VFMADD231PS    Y13, Y5, Y1
+	ADDQ           $+144, BX
+	ADDQ           $+320, R13
+	SUBQ           $+256, AX
+	JG             block
+	VEXTRACTF128   $0x01, Y0, X12
+	VADDPS         X12, X0, X0
+	VMOVHLPS       X0, X0, X12
+	VADDPS         X12, X0, X0
+	VMOVSHDUP      X0, X12
+	VADDSS         X12, X0, X0
+	VEXTRACTF128   $0x01, Y1, X13
+	VADDPS         X13, X1, X1
+	VMOVHLPS       X1, X1, X13
+	VADDPS         X13, X1, X1
+	VMOVSHDUP      X1, X13
+	VADDSS         X13, X1, X1
+	MOVQ           (DI), R14
+	VMOVSS         X0, (R14)(R15*1)
+	MOVQ           8(DI), R14
+	VMOVSS         X1, (R14)(R15*1)
+	ADDQ           $+4, R15
+	ADDQ           DX, SI
+	DECQ           CX
+	JNE            row
+
+done:
+	VZEROUPPER
+	RET
+
 // func dotQ4_Kx4(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·dotQ4_Kx4(SB), NOSPLIT, $160-48

@@ -11,6 +11,11 @@ import "unsafe"
 //go:noescape
 func dotQ4_Kx1(dst unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x unsafe.Pointer)
 
+// dotQ4_Kx2 is assembly of type rows4.
+//
+//go:noescape
+func dotQ4_Kx2(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
+
 // dotQ4_Kx4 is assembly of type rows4.
 //
 //go:noescape

@@ -151,6 +151,186 @@ done:
 	VZEROUPPER
 	RET
 
+// func dotQ6_Kx2(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·dotQ6_Kx2(SB), NOSPLIT, $160-48
+	MOVQ         dst+0(FP), DI
+	MOVQ         w+8(FP), SI
+	MOVQ         stride+16(FP), DX
+	MOVQ         rows+24(FP), CX
+	MOVQ         cols+32(FP), R8
+	MOVQ         x+40(FP), R14
+	MOVQ         (R14), R9
+	MOVQ         8(R14), R10
+	TESTQ        CX, CX
+	JLE          done
+	MOVL         $0x0f0f0f0f, R14
+	VMOVD        R14, X15
+	VPBROADCASTD X15, Y15
+	XORL         R15, R15
+
+row:
+	MOVQ   SI, BX
+	LEAQ   31(SP), R14
+	ANDQ   $-32, R14
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORL   R13, R13
+	MOVQ   R8, AX
+
+block:
+	PREFETCHT0   2048(BX)
+	PREFETCHT0   2112(BX)
+	PREFETCHT0   2176(BX)
+	PREFETCHT0   2240(BX)
+	VMOVDQU      192(BX), X11
+	VPSHUFB      scaleOrder<>+0(SB), X11, X11
+	VPMOVSXBW    X11, Y11
+	VPUNPCKLWD   Y11, Y11, Y11
+	VMOVDQU      128(BX), Y14
+	VMOVDQU      (BX), Y8
+	VPSRLW       $0x04, Y8, Y9
+	VPAND        Y15, Y8, Y8
+	VPAND        Y15, Y9, Y9
+	VPSLLW       $0x04, Y14, Y12
+	VPAND        mask30<>+0(SB), Y12, Y12
+	VPOR         Y12, Y8, Y8
+	VPAND        mask30<>+0(SB), Y14, Y12
+	VPOR         Y12, Y9, Y9
+	VPSHUFD      $0x00, Y11, Y10
+	VPMADDUBSW   32(R9)(R13*1), Y8, Y12
+	VPMADDWD     Y10, Y12, Y4
+	VPMADDUBSW   32(R10)(R13*1), Y8, Y13
+	VPMADDWD     Y10, Y13, Y5
+	VPSHUFD      $0xaa, Y11, Y10
+	VPMADDUBSW   96(R9)(R13*1), Y9, Y12
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPMADDUBSW   96(R10)(R13*1), Y9, Y13
+	VPMADDWD     Y10, Y13, Y13
+	VPADDD       Y13, Y5, Y5
+	VMOVDQU      32(BX), Y8
+	VPSRLW       $0x04, Y8, Y9
+	VPAND        Y15, Y8, Y8
+	VPAND        Y15, Y9, Y9
+	VPSLLW       $0x02, Y14, Y12
+	VPAND        mask30<>+0(SB), Y12, Y12
+	VPOR         Y12, Y8, Y8
+	VPSRLW       $0x02, Y14, Y12
+	VPAND        mask30<>+0(SB), Y12, Y12
+	VPOR         Y12, Y9, Y9
+	VPSHUFD      $0x55, Y11, Y10
+	VPMADDUBSW   64(R9)(R13*1), Y8, Y12
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPMADDUBSW   64(R10)(R13*1), Y8, Y13
+	VPMADDWD     Y10, Y13, Y13
+	VPADDD       Y13, Y5, Y5
+	VPSHUFD      $0xff, Y11, Y10
+	VPMADDUBSW   128(R9)(R13*1), Y9, Y12
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPMADDUBSW   128(R10)(R13*1), Y9, Y13
+	VPMADDWD     Y10, Y13, Y13
+	VPADDD       Y13, Y5, Y5
+	VMOVDQU      192(BX), X11
+	VPSHUFB      scaleOrder<>+0(SB), X11, X11
+	VPMOVSXBW    X11, Y11
+	VPUNPCKHWD   Y11, Y11, Y11
+	VMOVDQU      160(BX), Y14
+	VMOVDQU      64(BX), Y8
+	VPSRLW       $0x04, Y8, Y9
+	VPAND        Y15, Y8, Y8
+	VPAND        Y15, Y9, Y9
+	VPSLLW       $0x04, Y14, Y12
+	VPAND        mask30<>+0(SB), Y12, Y12
+	VPOR         Y12, Y8, Y8
+	VPAND        mask30<>+0(SB), Y14, Y12
+	VPOR         Y12, Y9, Y9
+	VPSHUFD      $0x00, Y11, Y10
+	VPMADDUBSW   160(R9)(R13*1), Y8, Y12
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPMADDUBSW   160(R10)(R13*1), Y8, Y13
+	VPMADDWD     Y10, Y13, Y13
+	VPADDD       Y13, Y5, Y5
+	VPSHUFD      $0xaa, Y11, Y10
+	VPMADDUBSW   224(R9)(R13*1), Y9, Y12
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPMADDUBSW   224(R10)(R13*1), Y9, Y13
+	VPMADDWD     Y10, Y13, Y13
+	VPADDD       Y13, Y5, Y5
+	VMOVDQU      96(BX), Y8
+	VPSRLW       $0x04, Y8, Y9
+	VPAND        Y15, Y8, Y8
+	VPAND        Y15, Y9, Y9
+	VPSLLW       $0x02, Y14, Y12
+	VPAND        mask30<>+0(SB), Y12, Y12
+	VPOR         Y12, Y8, Y8
+	VPSRLW       $0x02, Y14, Y12
+	VPAND        mask30<>+0(SB), Y12, Y12
+	VPOR         Y12, Y9, Y9
+	VPSHUFD      $0x55, Y11, Y10
+	VPMADDUBSW   192(R9)(R13*1), Y8, Y12
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPMADDUBSW   192(R10)(R13*1), Y8, Y13
+	VPMADDWD     Y10, Y13, Y13
+	VPADDD       Y13, Y5, Y5
+	VPSHUFD      $0xff, Y11, Y10
+	VPMADDUBSW   256(R9)(R13*1), Y9, Y12
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPMADDUBSW   256(R10)(R13*1), Y9, Y13
+	VPMADDWD     Y10, Y13, Y13
+	VPADDD       Y13, Y5, Y5
+	VPMOVSXBW    192(BX), Y11
+	VPBROADCASTW 208(BX), X8
+	VCVTPH2PS    X8, Y8
+	VPMADDWD     288(R9)(R13*1), Y11, Y12
+	VPSLLD       $0x05, Y12, Y12
+	VPSUBD       Y12, Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VBROADCASTSS (R9)(R13*1), Y12
+	VFMADD231PS  Y12, Y4, Y0
+	VPMADDWD     288(R10)(R13*1), Y11, Y13
+	VPSLLD       $0x05, Y13, Y13
+	VPSUBD       Y13, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VBROADCASTSS (R10)(R13*1), Y13
+	VFMADD231PS  Y13, Y5, Y1
+	ADDQ         $+210, BX
+	ADDQ         $+320, R13
+	SUBQ         $+256, AX
+	JG           block
+	VEXTRACTF128 $0x01, Y0, X12
+	VADDPS       X12, X0, X0
+	VMOVHLPS     X0, X0, X12
+	VADDPS       X12, X0, X0
+	VMOVSHDUP    X0, X12
+	VADDSS       X12, X0, X0
+	VEXTRACTF128 $0x01, Y1, X13
+	VADDPS       X13, X1, X1
+	VMOVHLPS     X1, X1, X13
+	VADDPS       X13, X1, X1
+	VMOVSHDUP    X1, X13
+	VADDSS       X13, X1, X1
+	MOVQ         (DI), R14
+	VMOVSS       X0, (R14)(R15*1)
+	MOVQ         8(DI), R14
+	VMOVSS       X1, (R14)(R15*1)
+	ADDQ         $+4, R15
+	ADDQ         DX, SI
+	DECQ         CX
+	JNE          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func dotQ6_Kx4(dst *[4]unsafe.Pointer, w unsafe.Pointer, stride int, rows int, cols int, x *[4]unsafe.Pointer)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·dotQ6_Kx4(SB), NOSPLIT, $160-48

@@ -88,7 +88,8 @@ func (p *product) reference(form Form) {
 	}
 }
 
-// run does the product with k, once vector by vector and once by four.
+// run does the product with k, once vector by vector and once by four. By two it
+// must give the bits of four.
 func (p *product) run(t *testing.T, k kernel) (one, four [4][]float32) {
 	t.Helper()
 	form, _ := FormOf(p.t)
@@ -101,6 +102,17 @@ func (p *product) run(t *testing.T, k kernel) (one, four [4][]float32) {
 	k.four(&dst, unsafe.Pointer(&p.w[p.skew]), p.stride(), p.rows, p.cols, &x)
 	for v := range 4 {
 		one[v], four[v] = unfence(t, one[v]), unfence(t, four[v])
+	}
+	for v := 0; v < 4 && k.two != nil; v += 2 {
+		two := [2][]float32{fence(p.rows), fence(p.rows)}
+		k.two(&[4]unsafe.Pointer{unsafe.Pointer(&two[0][1]), unsafe.Pointer(&two[1][1])}, unsafe.Pointer(&p.w[p.skew]), p.stride(), p.rows, p.cols, &[4]unsafe.Pointer{x[v], x[v+1]})
+		for i := range two {
+			for row, a := range unfence(t, two[i]) {
+				if b := four[v+i][row]; math.Float32bits(a) != math.Float32bits(b) && !(a != a && b != b) {
+					t.Fatalf("vector %d, row %d of %d × %d: %v of two, %v among four", v+i, row, p.rows, p.cols, a, b)
+				}
+			}
+		}
 	}
 	return one, four
 }

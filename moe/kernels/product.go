@@ -120,6 +120,10 @@ func (p *Product) do(s *scratch, from, to int) {
 				break
 			}
 			p.aim(s, form, row, i)
+			if p.N-i == 2 && k.two != nil {
+				k.two(&s.dst, w, p.W.Stride, n, p.W.Cols, &s.x)
+				break
+			}
 			k.four(&s.dst, w, p.W.Stride, n, p.W.Cols, &s.x)
 		}
 	}

@@ -50,7 +50,7 @@ func (g *asm) end() {
 
 // Registers of the dot kernels, the same for every format.
 var (
-	regDst    = RDI // rows1: next result. rows4: the four destinations
+	regDst    = RDI // rows1: next result. rows4: the destinations
 	regW      = RSI // first byte of the row
 	regStride = RDX
 	regRows   = RCX // rows left
@@ -91,9 +91,9 @@ func (g *asm) rows1(name string, setup, body func()) {
 	g.end()
 }
 
-// rows4 writes the frame of a kernel for four vectors: body must leave the
-// results in lane 0 of X0 to X3. It may use regLeft, regOff and regTmp.
-func (g *asm) rows4(name string, setup, body func()) {
+// rows4 writes the frame of a kernel for two or four vectors: body must leave the
+// results in lane 0 of X0 and up. It may use regLeft, regOff and regTmp.
+func (g *asm) rows4(name string, vectors int, setup, body func()) {
 	g.begin(name, "func(dst *[4]*byte, w *byte, stride, rows, cols int, x *[4]*byte)",
 		fmt.Sprintf("%s is assembly of type rows4.", name))
 	g.Load(g.Param("dst"), regDst)
@@ -102,7 +102,7 @@ func (g *asm) rows4(name string, setup, body func()) {
 	g.Load(g.Param("rows"), regRows)
 	g.Load(g.Param("cols"), regCount)
 	g.Load(g.Param("x"), regTmp)
-	for v, x := range regXs {
+	for v, x := range regXs[:vectors] {
 		g.MOVQ(Mem{Base: regTmp, Disp: 8 * v}, x)
 	}
 	g.TESTQ(regRows, regRows)
@@ -112,7 +112,7 @@ func (g *asm) rows4(name string, setup, body func()) {
 	g.Label("row")
 	g.MOVQ(regW, regCur)
 	body()
-	for v := range 4 {
+	for v := range vectors {
 		g.MOVQ(Mem{Base: regDst, Disp: 8 * v}, regTmp)
 		g.VMOVSS(VecPhysical(xmm(v)), Mem{Base: regTmp, Index: regOut, Scale: 1})
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
 )
@@ -27,12 +29,13 @@ func dot32(f block32) func(g *asm) {
 	return func(g *asm) {
 		k := kernel32{asm: g, block32: f, c: g.tables32(f), vectors: 1}
 		g.rows1("dot"+f.name+"x1", k.setup, k.row)
-		k.vectors = 4
-		g.rows4("dot"+f.name+"x4", k.setup, k.row)
+		for _, k.vectors = range []int{2, 4} {
+			g.rows4(fmt.Sprintf("dot%sx%d", f.name, k.vectors), k.vectors, k.setup, k.row)
+		}
 	}
 }
 
-// kernel32 is a product with a block32 for one or four vectors.
+// kernel32 is a product with a block32 for one, two or four vectors.
 type kernel32 struct {
 	*asm
 	block32

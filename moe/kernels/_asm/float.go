@@ -69,7 +69,7 @@ func (g *asm) floatX1(w widening) {
 func (g *asm) floatX4(w widening) {
 	const wide = 8
 	x := func(v, disp int) Mem { return Mem{Base: regXs[v], Index: regOff, Scale: 1, Disp: disp} }
-	g.rows4("dot"+w.name+"x4", func() {}, func() {
+	g.rows4("dot"+w.name+"x4", 4, func() {}, func() {
 		g.zero(0, 1, 2, 3, 4, 5, 6, 7)
 		g.XORL(regOff.As32(), regOff.As32())
 		g.floatRow(w, func() {}, func(i int) {

@@ -13,7 +13,7 @@ const bytesIQ4_XS = 136
 func iq4_xs(g *asm) {
 	c := g.tablesIQ4_XS()
 	g.superX1("dotIQ4_XSx1", bytesIQ4_XS, func(s *super) { g.iq4_xsBlock(s, c) })
-	g.superX4("dotIQ4_XSx4", bytesIQ4_XS, func(s *super) { g.iq4_xsBlock(s, c) })
+	g.superXs("dotIQ4_XS", bytesIQ4_XS, func(s *super) { g.iq4_xsBlock(s, c) })
 }
 
 type tablesIQ4_XS struct {

@@ -19,7 +19,7 @@ func q2_k(g *asm) {
 		spread: g.spreads(true),
 	}
 	g.superX1("dotQ2_Kx1", bytesQ2_K, func(s *super) { g.q2_kBlock(s, c) })
-	g.superX4("dotQ2_Kx4", bytesQ2_K, func(s *super) { g.q2_kBlock(s, c) })
+	g.superXs("dotQ2_K", bytesQ2_K, func(s *super) { g.q2_kBlock(s, c) })
 }
 
 type tablesQ2_K struct {

@@ -13,7 +13,7 @@ const bytesQ3_K = 110
 func q3_k(g *asm) {
 	c := g.tablesQ3_K()
 	g.superX1("dotQ3_Kx1", bytesQ3_K, func(s *super) { g.q3_kBlock(s, c) })
-	g.superX4("dotQ3_Kx4", bytesQ3_K, func(s *super) { g.q3_kBlock(s, c) })
+	g.superXs("dotQ3_K", bytesQ3_K, func(s *super) { g.q3_kBlock(s, c) })
 }
 
 type tablesQ3_K struct {

@@ -12,7 +12,7 @@ const bytesQ4_K = 144
 func q4_k(g *asm) {
 	scales := g.scalesK4()
 	g.superX1("dotQ4_Kx1", bytesQ4_K, func(s *super) { g.q4_kBlock(s, scales) })
-	g.superX4("dotQ4_Kx4", bytesQ4_K, func(s *super) { g.q4_kBlock(s, scales) })
+	g.superXs("dotQ4_K", bytesQ4_K, func(s *super) { g.q4_kBlock(s, scales) })
 }
 
 func (g *asm) q4_kBlock(s *super, c scalesK4) {

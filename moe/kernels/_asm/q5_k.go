@@ -14,7 +14,7 @@ func q5_k(g *asm) {
 	scales := g.scalesK4()
 	mask10 := g.bytes("mask10", bytes.Repeat([]byte{0x10}, 32))
 	g.superX1("dotQ5_Kx1", bytesQ5_K, func(s *super) { g.q5_kBlock(s, scales, mask10) })
-	g.superX4("dotQ5_Kx4", bytesQ5_K, func(s *super) { g.q5_kBlock(s, scales, mask10) })
+	g.superXs("dotQ5_K", bytesQ5_K, func(s *super) { g.q5_kBlock(s, scales, mask10) })
 }
 
 func (g *asm) q5_kBlock(s *super, c scalesK4, mask10 Mem) {

@@ -18,7 +18,7 @@ func q6_k(g *asm) {
 		mask30: g.bytes("mask30", bytes.Repeat([]byte{0x30}, 32)),
 	}
 	g.superX1("dotQ6_Kx1", bytesQ6_K, func(s *super) { g.q6_kBlock(s, c) })
-	g.superX4("dotQ6_Kx4", bytesQ6_K, func(s *super) { g.q6_kBlock(s, c) })
+	g.superXs("dotQ6_K", bytesQ6_K, func(s *super) { g.q6_kBlock(s, c) })
 }
 
 type constantsQ6_K struct {

@@ -62,7 +62,7 @@ func (g *asm) q8_0x1() {
 func (g *asm) q8_0x4() {
 	p := pairQ8_0{w: [2]int{4, 5}, abs: [2]int{6, 7}, x: [2]int{8, 9}, scale: 10, one: 15}
 	x := func(v, disp int) Mem { return Mem{Base: regXs[v], Index: regOff, Scale: 1, Disp: disp} }
-	g.rows4("dotQ8_0x4", func() { g.ones(p.one) }, func() {
+	g.rows4("dotQ8_0x4", 4, func() { g.ones(p.one) }, func() {
 		g.zero(0, 1, 2, 3)
 		g.XORL(regOff.As32(), regOff.As32())
 		g.aligned(4*32, regTmp)

@@ -41,15 +41,22 @@ func (g *asm) superX1(name string, size int, block func(*super)) {
 	})
 }
 
-// superX4 is superX1 for four vectors.
-func (g *asm) superX4(name string, size int, block func(*super)) {
-	s := &super{vectors: 4, acc: 0, sum: 4, w: 8, w2: 9, scale: 10, extra: 11, tmp: [2]int{12, 13}, free: 14, mask: 15}
-	g.rows4(name, func() { g.fifteens(s.mask) }, func() {
+// superXs is superX1 for two vectors, and for four.
+func (g *asm) superXs(name string, size int, block func(*super)) {
+	g.superXn(name+"x2", 2, size, block)
+	g.superXn(name+"x4", 4, size, block)
+}
+
+func (g *asm) superXn(name string, vectors, size int, block func(*super)) {
+	s := &super{vectors: vectors, acc: 0, sum: 4, w: 8, w2: 9, scale: 10, extra: 11, tmp: [2]int{12, 13}, free: 14, mask: 15}
+	g.rows4(name, vectors, func() { g.fifteens(s.mask) }, func() {
 		g.aligned(128, regTmp)
-		g.zero(0, 1, 2, 3)
+		for v := range vectors {
+			g.zero(s.acc + v)
+		}
 		g.XORL(regOff.As32(), regOff.As32())
 		g.superRow(s, size, block)
-		for v := range 4 {
+		for v := range vectors {
 			g.reduce(s.acc+v, s.tmp[v%2])
 		}
 	})
