@@ -39,7 +39,7 @@ const (
 	// 16384; wider rows go without panels.
 	maxPanels = 16384 / 32 * 9 * 32
 	// minPanel is the number of vectors from which on panels pay.
-	minPanel = 4
+	minPanel = 16
 	// panelVectors is how many vectors go through all panels at a time.
 	panelVectors = 32
 	// panelTile is the rows in a chunk where there are panels.

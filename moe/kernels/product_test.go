@@ -119,23 +119,24 @@ func oneByOne(p Product, form Form) []float32 {
 	return out
 }
 
-// BenchmarkProducts is prefill: one thread, a matrix of 2048 × 2048 and many
-// vectors.
+// BenchmarkProducts is one thread, a matrix that caches do not hold, and one vector
+// or many, as in steps of several answers and in prefill.
 func BenchmarkProducts(b *testing.B) {
+	const rows = 16384
 	for _, typ := range []ggml.Type{ggml.Q8_0, ggml.Q4_K, ggml.F32} {
-		for _, n := range []int{1, 4, 24, 256} {
+		for _, n := range []int{1, 2, 4, 8, 24, 256} {
 			b.Run(fmt.Sprintf("%v/%d", typ, n), func(b *testing.B) {
-				w := randomMatrix(b, typ, 2048, 2048, 1)
+				w := randomMatrix(b, typ, rows, 2048, 1)
 				x := randomVectors(typ, 2048, n, 1)
 				pool := NewPool(1)
 				defer pool.Close()
 				list := NewProducts(pool)
-				out := make([]float32, 2048*n)
+				out := make([]float32, rows*n)
 				for b.Loop() {
-					list.Add(Product{W: w, X: x, N: n, Out: out, Stride: 2048})
+					list.Add(Product{W: w, X: x, N: n, Out: out, Stride: rows})
 					list.Run()
 				}
-				b.ReportMetric(float64(b.N)*2048*2048*float64(n)/b.Elapsed().Seconds()/1e9, "GMAC/s")
+				b.ReportMetric(float64(b.N)*rows*2048*float64(n)/b.Elapsed().Seconds()/1e9, "GMAC/s")
 			})
 		}
 	}

@@ -18,7 +18,8 @@ type block32 struct {
 	power  bool      // the scale is an exponent byte, not a float16
 	levels *[16]int8 // what the nibbles stand for, if not for themselves
 	offset int       // what was added to the values to have them positive
-	signed bool      // values are negative too, and up to 127 in size
+	signed bool      // values are negative too, and up to 128 in size
+	whole  bool      // values are bytes, not nibbles
 }
 
 // dot32 is the product with f. As many blocks as an activation block has,
@@ -29,9 +30,14 @@ func dot32(f block32) func(g *asm) {
 	return func(g *asm) {
 		k := kernel32{asm: g, block32: f, c: g.tables32(f), vectors: 1}
 		g.rows1("dot"+f.name+"x1", k.setup, k.row)
-		for _, k.vectors = range []int{2, 4} {
-			g.rows4(fmt.Sprintf("dot%sx%d", f.name, k.vectors), k.vectors, k.setup, k.row)
-		}
+		k.several()
+	}
+}
+
+// several writes the kernels for two and four vectors.
+func (k *kernel32) several() {
+	for _, k.vectors = range []int{2, 4} {
+		k.rows4(fmt.Sprintf("dot%sx%d", k.name, k.vectors), k.vectors, k.setup, k.row)
 	}
 }
 

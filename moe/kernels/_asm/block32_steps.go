@@ -159,6 +159,11 @@ func (k *kernel32) scales(n, at, r int) {
 // weights unpacks the block that is disp bytes from regCur to b32W+i.
 func (k *kernel32) weights(disp, i int) {
 	w := ymm(b32W + i)
+	if k.whole {
+		k.VMOVDQU(Mem{Base: regCur, Disp: disp + k.q}, w)
+		k.VPABSB(w, ymm(b32Abs+i))
+		return
+	}
 	k.VBROADCASTI128(Mem{Base: regCur, Disp: disp + k.q}, w)
 	k.VPSRLVQ(k.shifts, w, w)
 	k.VPAND(k.mask, w, w)

@@ -22,6 +22,14 @@ func panelQ8_0(g *asm) {
 	g.q8_0Panel()
 }
 
+// q8_0WideXs is the product of a row with two and with four vectors in the wide
+// order, which is that of formats with blocks of 32.
+func q8_0WideXs(g *asm) {
+	k := kernel32{asm: g, block32: block32{name: "Q8_0Wide", size: bytesQ8_0, q: 2, signed: true, whole: true}}
+	k.c = g.tables32(k.block32)
+	k.several()
+}
+
 // q8_0Wide is the product of a row with one vector in the wide order.
 func (g *asm) q8_0Wide() {
 	const acc, one, w, abs, tmp = 0, 15, 12, 13, 14
