@@ -308,31 +308,58 @@ func TestPace(t *testing.T) {
 	if p.rests(1) || !p.rests(2) || p.rests(7) {
 		t.Error("the chunk rests where the pace is known, or not where it is not")
 	}
-	// In memory: 16 tokens through 6 layers took 24 ms more, so 0.25 ms a token and
-	// layer; there is room for 120 ms.
-	p.chunk(16, 6, 1, 124*time.Millisecond, 0)
-	if n := p.tokens(1); n != 256 && n != 512 || p.layer(n) > p.room(1) {
+	// In memory: 16 tokens through 6 layers took 24 ms more, so 4 ms a layer; there
+	// is room for 80 ms.
+	for range 3 {
+		p.chunk(16, 6, 1, 124*time.Millisecond)
+	}
+	if n := p.tokens(1); n != 256 || p.layer(n) > p.room(1) {
 		t.Errorf("in memory: %d tokens, of which a layer takes %v of %v s", n, p.layer(n), p.room(1))
 	}
-	if got, want := p.through(64, 1), 7; got != want {
+	if got, want := p.through(64, 1), 5; got != want {
 		t.Errorf("in memory: 64 tokens go %d layers, want %d", got, want)
 	}
-	// From flash: the stall of a layer is 200 ms, there is room for 400.
-	p.tight = true
-	for range 30 {
-		p.chunk(16, 1, 1, 304*time.Millisecond, 200*time.Millisecond)
+	// It was less: more fit.
+	p.chunk(256, 1, 1, 120*time.Millisecond)
+	if n := p.tokens(1); n != 512 {
+		t.Errorf("in memory: %d tokens where 256 took a quarter of the room", n)
 	}
-	if n := p.tokens(1); p.layer(n) > p.room(1) || n < 256 {
+	// One step in which another process had its turn changes nothing.
+	p.chunk(256, 1, 1, 119*time.Millisecond)
+	p.chunk(256, 1, 1, 4*time.Second)
+	if n := p.tokens(1); n != 512 {
+		t.Errorf("in memory: %d tokens after a step that took long", n)
+	}
+	// From flash: a layer of 16 takes 200 ms, of 512 hardly more, and there is room
+	// for 400.
+	p.tight = true
+	for range recentChunks {
+		p.chunk(512, 1, 1, 320*time.Millisecond)
+		p.chunk(16, 1, 1, 300*time.Millisecond)
+	}
+	if n := p.tokens(1); n != 512 {
 		t.Errorf("from flash: %d tokens, of which a layer takes %v of %v s: a short chunk would read as much", n, p.layer(n), p.room(1))
 	}
 	if got := p.through(512, 1); got != 1 {
 		t.Errorf("from flash: 512 tokens go %d layers, want 1", got)
 	}
-	// Slow flash: even one layer is too much, and still it has to go on.
-	for range 30 {
-		p.chunk(16, 1, 1, 2100*time.Millisecond, 2*time.Second)
+	// Slow flash: even one layer is too much, and still it has to go on. A long
+	// chunk costs as much.
+	p.cost = [lengths]recent{}
+	for range recentChunks {
+		p.chunk(4, 1, 1, 2100*time.Millisecond)
+		p.chunk(512, 1, 1, 2200*time.Millisecond)
 	}
-	if p.tokens(1) != firstChunk || p.through(16, 1) != 1 {
+	if p.tokens(1) != 512 || p.through(16, 1) != 1 {
 		t.Errorf("from slow flash: %d tokens, %d layers", p.tokens(1), p.through(16, 1))
+	}
+	// A slow processor: the shortest is too long, and longer ones cost more.
+	p.tight, p.cost = false, [lengths]recent{}
+	for range recentChunks {
+		p.chunk(512, 1, 1, 22*time.Second)
+		p.chunk(4, 1, 1, 220*time.Millisecond)
+	}
+	if n := p.tokens(1); n != leastChunk {
+		t.Errorf("on a slow processor: %d tokens", n)
 	}
 }

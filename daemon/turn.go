@@ -211,7 +211,7 @@ func (l *loop) step(chunk *moe.Chunk, layers int) {
 	used := l.use().since(before)
 	l.pace.tight = l.engine.reads()
 	if chunked > 0 {
-		l.pace.chunk(chunked, layers, len(l.batch), took, used.Stall)
+		l.pace.chunk(chunked, layers, len(l.batch), took)
 	} else {
 		l.pace.step(len(l.batch), took)
 	}
