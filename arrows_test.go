@@ -32,11 +32,12 @@ func arrows() map[string][]string {
 		"cli/userdir":  nil,
 
 		"daemon/service":   {"daemon", "daemon/server", "daemon/socket", "offload/budget"},
-		"daemon/server":    {"daemon", "daemon/api", "daemon/web", "daemon/openai", "daemon/ollama", "daemon/llamacpp", "daemon/anthropic"},
+		"daemon/server":    {"daemon", "daemon/api", "daemon/web", "daemon/openai", "daemon/ollama", "daemon/llamacpp", "daemon/anthropic", "daemon/ui"},
 		"daemon/openai":    {"daemon", "daemon/web"},
 		"daemon/ollama":    {"daemon", "daemon/web"},
 		"daemon/llamacpp":  {"daemon", "daemon/web"},
 		"daemon/anthropic": {"daemon", "daemon/web"},
+		"daemon/ui":        nil,
 		"daemon/web":       {"daemon", "offload/budget"},
 		"daemon/api":       nil,
 		"daemon/socket":    nil,

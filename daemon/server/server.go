@@ -15,6 +15,7 @@ import (
 	"moed/daemon/llamacpp"
 	"moed/daemon/ollama"
 	"moed/daemon/openai"
+	"moed/daemon/ui"
 )
 
 // Kind is that of a listener.
@@ -107,6 +108,9 @@ func (s *Server) Handler(kind Kind) http.Handler {
 	ollama.Handle(mux, m, ollama.Options{Version: s.o.OllamaVersion, Context: s.o.Context})
 	llamacpp.Handle(mux, m, llamacpp.Options{Build: strings.TrimSpace("moed " + s.o.Version), Context: s.o.Context})
 	anthropic.Handle(mux, m, anthropic.Options{})
+	if kind == TCP {
+		ui.Handle(mux)
+	}
 	return s.record(kind, s.guard(kind, route(mux)))
 }
 
