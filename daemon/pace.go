@@ -29,7 +29,7 @@ const (
 	// A step with a chunk takes at most so many times as long as one without: with
 	// every expert in memory, and where some have to be read.
 	stretchHeld  = 1.8
-	stretchTight = 5
+	stretchTight = 4
 	// firstChunk is how long a chunk is before it is known what one costs, and
 	// leastChunk how long at least. Where not even that has room, one that costs
 	// at most so much more is as good.

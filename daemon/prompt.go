@@ -16,6 +16,12 @@ import (
 func (e *Engine) prompt(ctx context.Context, r *Request) ([]int32, error) {
 	switch {
 	case r.IDs != nil:
+		vocab := int32(e.model.Config().Vocab)
+		for _, id := range r.IDs {
+			if id < 0 || id >= vocab {
+				return nil, &RequestError{Param: "prompt", Err: fmt.Errorf("token %d is not in the vocabulary of %d", id, vocab)}
+			}
+		}
 		return r.IDs, nil
 	case r.Suffix != "":
 		return e.infill(r)

@@ -33,8 +33,8 @@ func (v *responseVoice) response(status string, r *daemon.Result) object {
 		"parallel_tool_calls": true, "temperature": v.request.Sampling.Temperature, "top_p": v.request.Sampling.TopP,
 		"tool_choice": "auto", "tools": []any{}, "max_output_tokens": nil, "previous_response_id": nil, "truncation": "disabled",
 		"text": object{"format": object{"type": "text"}}, "reasoning": object{"effort": nil, "summary": nil}, "store": false, "usage": nil}
-	if v.request.ToolChoice != "" {
-		out["tool_choice"] = v.request.ToolChoice
+	if !absent(v.asked.ToolChoice) {
+		out["tool_choice"] = v.asked.ToolChoice
 	}
 	if v.asked.Tools != nil {
 		out["tools"] = v.asked.Tools
