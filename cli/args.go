@@ -64,6 +64,10 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if errors.Is(err, errHelp) {
 		return append(asked, "--help"), nil
 	}
+	var hinted hintedError
+	if errors.As(err, &hinted) && command.Name != defaultCommand { // no prompt is in question
+		err = withHint(hinted.error, "%s -h lists the flags", strings.Join(asked, " "))
+	}
 	if err != nil {
 		return nil, err
 	}

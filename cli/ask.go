@@ -158,7 +158,7 @@ func (a *ask) fromFlags(c *cli.Context, u *ui) (err error) {
 		return err
 	}
 	if schema != "" {
-		a.schema, err = a.findSchema(c.Context, schema, many)
+		a.schema, err = findSchema(c.Context, a.logs.path, schema, many)
 	}
 	return err
 }

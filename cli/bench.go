@@ -20,7 +20,7 @@ func benchCommand(u *ui) *cli.Command {
 		Usage:     "measure how fast a model runs here",
 		ArgsUsage: "[MODEL] [flags]",
 		Description: "Decodes greedily, on past an end of text, so that the same command makes the same tokens.\n" +
-			"MODEL is a GGUF file; without one the built-in story model runs.",
+			"MODEL is a GGUF file or the name of a model; without one the built-in story model runs.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "prompt", Usage: "`TEXT` to begin with", DefaultText: strconv.Quote(daemon.DefaultBenchPrompt)},
 			&cli.IntFlag{Name: "prompt-tokens", Usage: "begin with `P` tokens of an ordinary text", DefaultText: "the prompt's"},
@@ -75,7 +75,9 @@ func benchOptions(c *cli.Context) (o daemon.BenchOptions, err error) {
 		Prompt: c.String("prompt"), PromptTokens: c.Int("prompt-tokens"),
 		Tokens: c.Int("tokens"), TopLogits: c.Int("top-logits"),
 	}
-	o.Model = c.Args().First()
+	if o.Model, err = modelFile(c.Args().First()); err != nil {
+		return o, err
+	}
 	o.Flash.Backend, o.Flash.Policy, o.Flash.Ahead, o.Flash.DiskRate = c.String("backend"), c.String("policy"), c.Int("ahead"), c.String("disk-rate")
 	if o.PromptIDs, err = ids(c, "prompt-ids"); err != nil {
 		return o, err

@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -100,7 +101,8 @@ func dispatch(ctx context.Context, u *ui, args []string) error {
 // defaultCommand is meant where the first word is no command.
 const defaultCommand = "prompt"
 
-// commands are those of moed, in the order of its help.
+// commands are those of moed; the first is meant where none is named. help.go has
+// their order in the help.
 func commands(u *ui) []*cli.Command {
 	return []*cli.Command{
 		promptCommand(u),
@@ -137,24 +139,24 @@ func commands(u *ui) []*cli.Command {
 }
 
 func application(u *ui) *cli.App {
-	app := &cli.App{
+	all := commands(u)
+	dress(all)
+	return &cli.App{
 		Name:                      "moed",
 		Usage:                     "run Mixture-of-Experts language models",
 		UsageText:                 usageText,
 		Description:               description,
-		Commands:                  commands(u),
+		Commands:                  all,
+		Flags:                     chiefFlags(all[0].Flags), // for the help; arrange names a command always
 		HideVersion:               true,
 		HideHelpCommand:           true,
-		CustomAppHelpTemplate:     appHelp,
+		CustomAppHelpTemplate:     appHelp(all),
 		DisableSliceFlagSeparator: true,
 		Writer:                    u.std.Out,
 		ErrWriter:                 u.std.Err,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              onUsageError,
 	}
-	app.Flags = app.Command(defaultCommand).Flags // for the help; arrange names a command always
-	dress(app.Commands)
-	return app
 }
 
 // group is a noun and its commands; the first is meant where none is named.
@@ -162,16 +164,28 @@ func group(name, usage string, commands ...*cli.Command) *cli.Command {
 	return &cli.Command{Name: name, Usage: usage, Subcommands: commands}
 }
 
-// dress gives all commands the one help and the one way with wrong flags.
+// dress gives moed's commands their examples, the one help and the one way with
+// wrong flags.
 func dress(commands []*cli.Command) {
 	for _, c := range commands {
-		c.OnUsageError = onUsageError
-		c.HideHelpCommand = true
+		c.UsageText = examples()[c.Name]
+		dressOne(c)
+	}
+}
+
+func dressOne(c *cli.Command) {
+	c.OnUsageError = onUsageError
+	c.HideHelpCommand = true
+	switch {
+	case len(c.Subcommands) > 0:
+		c.CustomHelpTemplate = groupHelp
+	case slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return f.Names()[0] == "chain-limit" }): // it asks a model
+		c.CustomHelpTemplate = sectionedHelp(c.Flags)
+	default:
 		c.CustomHelpTemplate = commandHelp
-		if len(c.Subcommands) > 0 {
-			c.CustomHelpTemplate = groupHelp
-			dress(c.Subcommands)
-		}
+	}
+	for _, sub := range c.Subcommands {
+		dressOne(sub)
 	}
 }
 

@@ -36,7 +36,7 @@ func (a *ask) fragment(ctx context.Context, u *ui, key string) (logbook.Fragment
 			return logbook.Fragment{}, usagef("standard input can be one fragment only")
 		}
 		a.stdinRead = true
-		text, err := readStdin(u)
+		text, err := readStdin(ctx, u)
 		return logbook.NewFragment(text, key), err
 	}
 	return findFragment(ctx, a.logs.path, key)

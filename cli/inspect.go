@@ -16,14 +16,19 @@ import (
 func inspectCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name:      "inspect",
+		Aliases:   []string{"show"},
 		Usage:     "tell what is in a GGUF file, and whether moed runs it",
-		ArgsUsage: "FILE [--json]",
+		ArgsUsage: "MODEL|FILE [--json]",
 		Flags:     []cli.Flag{switchFlag("json", "print JSON")},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return usagef("inspect wants one file, found %d", c.NArg())
 			}
-			r, err := daemon.Inspect(c.Args().First())
+			file, err := fileOf(c.Args().First())
+			if err != nil {
+				return err
+			}
+			r, err := daemon.Inspect(file)
 			if err != nil {
 				return err
 			}

@@ -64,7 +64,7 @@ func modelText(path string) string {
 // explain adds what to do about a model that does not open.
 func explain(err error, path string) error {
 	if errors.Is(err, os.ErrNotExist) {
-		return withHint(err, "-m wants a GGUF file or a name that moed models lists; without it the built-in story model runs")
+		return withHint(err, "a model is a GGUF file or a name that moed models lists; where none is named the built-in story model runs")
 	}
 	if path == "" {
 		return err

@@ -154,7 +154,10 @@ func logsListCommand(u *ui) *cli.Command {
 			&cli.StringFlag{Name: "query", Aliases: []string{"q"}, Usage: "with `WORDS` in prompt or answer, the best last"},
 			switchFlag("latest", "with -q: the latest last", "l"),
 			many("fragment", "with the `FRAGMENT`, repeatable", "f"),
-			&cli.StringFlag{Name: "schema", Usage: "that follow the schema of that `ID`"},
+			&cli.StringFlag{Name: "schema", Usage: "that follow `SCHEMA`, said as moed prompt takes it"},
+			&cli.StringFlag{Name: "schema-multi", Usage: "that are any number of what `SCHEMA` describes"},
+			many("tool", "that called the tool `NAME`, repeatable", "T"),
+			switchFlag("tools", "that called tools"),
 			switchFlag("conversation-current", "of the last conversation", "c", "current"),
 			&cli.StringFlag{Name: "conversation", Aliases: []string{"cid"}, Usage: "of the conversation of that `ID`"},
 			&cli.StringFlag{Name: "id-gt", Usage: "later than the one of that `ID`"},
@@ -162,6 +165,10 @@ func logsListCommand(u *ui) *cli.Command {
 			switchFlag("response", "only the last answer", "r"),
 			switchFlag("extract", "only the first fenced block of the last answer", "x"),
 			switchFlag("extract-last", "only the last fenced block of the last answer", "xl"),
+			switchFlag("data", "only the JSON that answers by a schema are, one a line"),
+			switchFlag("data-array", "the same as a JSON array"),
+			&cli.StringFlag{Name: "data-key", Usage: "of that JSON what is in the list at `KEY`"},
+			switchFlag("data-ids", "with the ids of response and conversation in that JSON"),
 			switchFlag("short", "a few lines each", "s"),
 			switchFlag("truncate", "the beginnings of long texts", "t"),
 			switchFlag("expand", "with all of the fragments", "e"),
@@ -206,11 +213,14 @@ func logsList(c *cli.Context, u *ui) error {
 // logQuery is what c asks for.
 func logQuery(c *cli.Context, book *logbook.Book, path string) (q logbook.Query, err error) {
 	q = logbook.Query{Last: c.Int("count"), Search: c.String("query"), Latest: c.Bool("latest"), Conversation: c.String("conversation"),
-		Schema: c.String("schema"), AfterID: strings.ToLower(c.String("id-gt")), FromID: strings.ToLower(c.String("id-gte"))}
+		Calls: c.Bool("tools"), Tools: c.StringSlice("tool"), AfterID: strings.ToLower(c.String("id-gt")), FromID: strings.ToLower(c.String("id-gte"))}
 	if q.Last < 0 {
 		return q, usagef("the last %d, want 0 or more", q.Last)
 	}
 	if q.Model, err = optionsName(c.String("model")); err != nil {
+		return q, err
+	}
+	if q.Schema, err = schemaOf(c, path); err != nil {
 		return q, err
 	}
 	if c.Bool("conversation-current") && q.Conversation == "" {
@@ -240,12 +250,14 @@ func logQuery(c *cli.Context, book *logbook.Book, path string) (q logbook.Query,
 const truncated = 100
 
 func showLogs(c *cli.Context, w io.Writer, list []logbook.Response) error {
-	if c.Bool("truncate") {
+	if c.Bool("truncate") && !wantsData(c) {
 		for i := range list {
 			list[i].Prompt, list[i].Text, list[i].System = shorten(list[i].Prompt, truncated), shorten(list[i].Text, truncated), shorten(list[i].System, truncated)
 		}
 	}
 	switch {
+	case wantsData(c):
+		return showData(c, w, list)
 	case wantsJSON(c):
 		var records []logRecord
 		for i := range list {

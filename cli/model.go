@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,4 +105,26 @@ func localModel(name string) (string, error) {
 		return "", withHint(err, "moed models lists what there is; -m also takes the path of a GGUF file")
 	}
 	return info.Path, nil
+}
+
+// modelFile is the file that is meant: that of the path, or of the model of that
+// name or alias; "" is the built-in one.
+func modelFile(name string) (string, error) {
+	if _, err := os.Stat(name); err == nil || name == "" || isPath(name) {
+		return name, nil
+	}
+	name, err := unalias(name)
+	if err != nil || isPath(name) {
+		return name, err
+	}
+	return localModel(name)
+}
+
+// fileOf is modelFile for who looks at files alone.
+func fileOf(name string) (string, error) {
+	path, err := modelFile(name)
+	if err == nil && path == "" {
+		err = fmt.Errorf("%s: there is no file of that name to look at", either(name, `""`))
+	}
+	return path, err
 }

@@ -52,7 +52,10 @@ func (p place) models(ctx context.Context) (rows []modelRow, err error) {
 	def, err := s.Find("")
 	here := rows == nil && err == nil // else the daemon's default counts
 	for _, m := range s.List() {
-		if slices.ContainsFunc(rows, func(r modelRow) bool { return r.Name == m.Name }) {
+		if i := slices.IndexFunc(rows, func(r modelRow) bool { return r.Name == m.Name }); i >= 0 {
+			if m.Report != nil && m.Size == rows[i].Size { // which the daemon does not tell
+				rows[i].Active = active(m.Report)
+			}
 			continue
 		}
 		r := modelRow{Name: m.Name, Path: m.Path, Size: m.Size, Quantization: m.Quantization, Capabilities: m.Capabilities,
@@ -169,7 +172,7 @@ func lasting(model string) (string, error) {
 }
 
 func modelsCommand(u *ui) *cli.Command {
-	return group("models", "the models there are, the default one, and their options",
+	g := group("models", "the models there are, the default one, and their options",
 		&cli.Command{Name: "list", Usage: "list them", ArgsUsage: "[flags]",
 			Description: "Models are those of the daemon, where one runs, and the GGUF files of the directory that moed models path\n" +
 				"names. FITS is whether all of a model would be in memory, or experts are read from disk as they are wanted;\n" +
@@ -185,6 +188,8 @@ func modelsCommand(u *ui) *cli.Command {
 		modelsOptionsCommand(u),
 		pathCommand(u, "the directory of models", modelsPath),
 	)
+	g.Aliases = []string{"ls"}
+	return g
 }
 
 func listModels(c *cli.Context, u *ui) error {

@@ -158,6 +158,8 @@ func ofDaemon(err error) error {
 		return errInterrupted
 	case errors.As(err, &gone):
 		return withCode(err, exitUnavailable)
+	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
+		return withHint(errors.New("the daemon wants a token"), "moed token create NAME, by the daemon's user, makes one; give it as MOED_TOKEN")
 	case errors.As(err, &refused) && (refused.Status == http.StatusTooManyRequests || refused.Status == http.StatusServiceUnavailable):
 		return withCode(err, exitTryAgain)
 	}

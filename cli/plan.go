@@ -25,7 +25,7 @@ func planCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name:      "plan",
 		Usage:     "tell how fast a model would run here, without loading it",
-		ArgsUsage: "FILE [--memory SIZE] [flags]",
+		ArgsUsage: "MODEL|FILE [--memory SIZE] [flags]",
 		Description: "Computes from the file's header, the disk's rate, this machine's arithmetic and a recorded\n" +
 			"trace of routing. Ends with 3 where the model cannot run in that memory.",
 		Flags: append(flags,
@@ -45,7 +45,10 @@ func plan(c *cli.Context, u *ui) error {
 		return usagef("plan wants one file, found %d", c.NArg())
 	}
 	o := daemon.PlanOptions{Config: configOf(c), Trace: c.String("trace")}
-	o.Model = c.Args().First()
+	var err error
+	if o.Model, err = fileOf(c.Args().First()); err != nil {
+		return err
+	}
 	if err := o.Check(); err != nil {
 		return usageError{err}
 	}

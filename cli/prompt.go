@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -42,7 +43,7 @@ func askFlags() []cli.Flag {
 		&cli.StringFlag{Name: "model", Aliases: []string{"m"}, EnvVars: []string{"MOED_MODEL"}, Usage: "ask `MODEL`: a GGUF file, an alias or a name", DefaultText: "what moed models default says, else the built-in story model"},
 		many("query", "ask the model with the shortest name that has `TERM` in it, repeatable", "q"),
 		&cli.StringFlag{Name: "system", Aliases: []string{"s"}, Usage: "system `TEXT`"},
-		pair("option", "set `KEY VALUE`, repeatable; the keys are "+strings.Join(daemon.OptionKeys(), ", "), "o"),
+		pair("option", "set `KEY VALUE`, such as temperature 0.5, repeatable; --options lists the keys", "o"),
 		many("fragment", "put `TEXT` before the prompt: a file, an alias or hash that moed fragments lists, or - for standard input; repeatable", "f"),
 		many("system-fragment", "put `TEXT` before the system text, repeatable", "sf"),
 		&cli.StringFlag{Name: "template", Aliases: []string{"t"}, Usage: "use the template `NAME` or the file of that path"},
@@ -96,7 +97,7 @@ func prompt(c *cli.Context, u *ui) error {
 	if c.IsSet("save") {
 		return a.save(c)
 	}
-	text, err := a.input(u, c.Args().Slice())
+	text, err := a.input(c.Context, u, c.Args().Slice())
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ const maxStdin = 32 << 20
 
 // input puts what standard input holds before the arguments. It may be empty
 // where a template or a fragment has something to say.
-func (a *ask) input(u *ui, args []string) (string, error) {
+func (a *ask) input(ctx context.Context, u *ui, args []string) (string, error) {
 	prompt := strings.Join(args, " ")
 	wanted := len(a.fragments) == 0 && (a.template == nil || a.template.Prompt == "" || a.template.UsesInput())
 	if isDevice(u.std.In) || u.std.In == nil || a.stdinRead {
@@ -125,7 +126,7 @@ func (a *ask) input(u *ui, args []string) (string, error) {
 		}
 		return prompt, nil
 	}
-	piped, err := readStdin(u)
+	piped, err := readStdin(ctx, u)
 	if err != nil {
 		return "", err
 	}
@@ -141,13 +142,25 @@ func (a *ask) input(u *ui, args []string) (string, error) {
 	return before + "\n" + prompt, nil
 }
 
-func readStdin(u *ui) (string, error) {
+// readStdin is all that standard input holds, or errInterrupted where ctx ends
+// first: whoever writes there may take for ever.
+func readStdin(ctx context.Context, u *ui) (string, error) {
 	if u.std.In == nil {
 		return "", nil
 	}
-	done := u.whileWaiting(func() string { return "waiting for standard input to end" })
-	piped, err := io.ReadAll(io.LimitReader(u.std.In, maxStdin+1))
-	done()
+	defer u.whileWaiting(func() string { return "waiting for standard input to end" })()
+	var piped []byte
+	var err error
+	all := make(chan struct{})
+	go func() { // ends with standard input, or with the process
+		defer close(all)
+		piped, err = io.ReadAll(io.LimitReader(u.std.In, maxStdin+1))
+	}()
+	select {
+	case <-ctx.Done():
+		return "", errInterrupted
+	case <-all:
+	}
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("read standard input: %w", err)

@@ -85,7 +85,7 @@ func writeLoaded(out io.Writer, s *api.Status, now time.Time) error {
 	for i := range s.Models {
 		m := &s.Models[i]
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			clean(m.Name), clean(idText(m.Digest)), bytesText(m.Size), bytesText(m.Resident), bytesText(m.Budget), hitText(m),
+			clean(m.Name), clean(idText(m.Digest)), bytesText(m.Size), bytesText(m.Resident), orDash(m.Budget > 0, bytesText(m.Budget)), hitText(m),
 			orDash(m.FlashRate > 0, bytesText(int64(m.FlashRate))+"/s"), orDash(m.Context > 0, fmt.Sprintf("%d/%d", m.ContextUsed, m.Context)),
 			orDash(m.Rate > 0, fmt.Sprintf("%.1f", m.Rate)), stateText(m, s.Requests), untilText(m, now))
 	}

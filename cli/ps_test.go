@@ -25,8 +25,8 @@ func TestLoadedTable(t *testing.T) {
 	}
 	want := `NAME       ID            SIZE      RESIDENT  BUDGET   HIT%  FLASH      CTX        TOK/S  STATE        UNTIL
 qwen3-30b  0123456789ab  18.50 GB  5.10 GB   6.00 GB  93.1  1.21 GB/s  1240/4096  12.3   prefill 31%  5 min
-evil?[2J                 1.00 GB   0 B       0 B      -     -          -          -      loading 43%  -
-dense      ffff          5.0 MB    0 B       0 B      -     -          0/512      -      idle         never
+evil?[2J                 1.00 GB   0 B       -        -     -          -          -      loading 43%  -
+dense      ffff          5.0 MB    0 B       -        -     -          0/512      -      idle         never
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)

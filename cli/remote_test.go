@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -176,5 +177,42 @@ func TestRemoteBusy(t *testing.T) {
 		if out, said, code := moed(t, "hello\n", args...); code != 69 || out != "" || !strings.Contains(said, "no moed daemon answers") {
 			t.Errorf("%q: %q, %q, exit code %d", args, out, said, code)
 		}
+	}
+}
+
+// TestRemoteToken: a daemon that wants a token is shown the one of MOED_TOKEN,
+// and who has none is told where to put it.
+func TestRemoteToken(t *testing.T) {
+	t.Setenv("MOED_USER_PATH", t.TempDir())
+	const token = "moed_right"
+	shelf, err := daemon.NewShelf(daemon.ShelfOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shelf.Close()
+	s := server.New(shelf, server.Options{Tokens: []server.Token{{Name: "test", Sum: sha256.Sum256([]byte(token))}}})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := s.HTTP(server.TCP)
+	go h.Serve(listener) // ends with Close
+	defer h.Close()
+	t.Setenv("MOED_HOST", "tcp://"+listener.Addr().String())
+	for _, args := range [][]string{{"hello"}, {"ps"}, {"models"}, {"load"}} {
+		for _, wrong := range []string{"", "moed_wrong"} {
+			t.Setenv("MOED_TOKEN", wrong)
+			out, said, code := moed(t, "", args...)
+			if code != 1 || out != "" || !strings.HasPrefix(said, "moed: the daemon wants a token\n") || !strings.Contains(said, "MOED_TOKEN") {
+				t.Errorf("%q with token %q: %q, %q, exit code %d", args, wrong, out, said, code)
+			}
+		}
+	}
+	t.Setenv("MOED_TOKEN", token)
+	if out, said, code := moed(t, "", "Once upon a time", "--max-tokens", "2"); code != 0 || out == "" || said != "" {
+		t.Errorf("with the token: %q, %q, exit code %d", out, said, code)
+	}
+	if _, said, code := moed(t, "", "load"); code != 1 || !strings.Contains(said, "administrators") {
+		t.Errorf("load with a token that only asks: %q, exit code %d", said, code)
 	}
 }

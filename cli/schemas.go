@@ -17,8 +17,8 @@ import (
 // findSchema is the JSON schema that text says or names: JSON, a file, t: and a
 // template, an id in the history, or the short form. many asks for any number
 // of what it describes.
-func (a *ask) findSchema(ctx context.Context, text string, many bool) (json.RawMessage, error) {
-	found, err := a.oneSchema(ctx, strings.TrimSpace(text))
+func findSchema(ctx context.Context, database, text string, many bool) (json.RawMessage, error) {
+	found, err := oneSchema(ctx, database, strings.TrimSpace(text))
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (a *ask) findSchema(ctx context.Context, text string, many bool) (json.RawM
 	return found, nil
 }
 
-func (a *ask) oneSchema(ctx context.Context, text string) (json.RawMessage, error) {
+func oneSchema(ctx context.Context, database, text string) (json.RawMessage, error) {
 	if strings.HasPrefix(text, "{") {
 		return parseSchema("--schema", []byte(text))
 	}
@@ -44,7 +44,7 @@ func (a *ask) oneSchema(ctx context.Context, text string) (json.RawMessage, erro
 		if err != nil {
 			return nil, err
 		}
-		return a.oneSchema(ctx, inner)
+		return oneSchema(ctx, database, inner)
 	}
 	if info, err := os.Stat(text); err == nil && info.Mode().IsRegular() {
 		content, err := readText(text)
@@ -54,7 +54,7 @@ func (a *ask) oneSchema(ctx context.Context, text string) (json.RawMessage, erro
 		return parseSchema(text, []byte(content))
 	}
 	if !strings.ContainsAny(text, " ,\n:") {
-		if kept, err := keptSchema(ctx, a.logs.path, text); kept != nil || err != nil {
+		if kept, err := keptSchema(ctx, database, text); kept != nil || err != nil {
 			return kept, err
 		}
 	}

@@ -141,7 +141,7 @@ func fetch(ctx context.Context, o *Options) (*Result, error) {
 		return nil, err
 	}
 	if p.lost > 0 {
-		o.Say("what is there of the file is of another source or not to be trusted; starting over")
+		o.Say("what is there of the file did not come to the disk safely, or is of another source; starting over")
 	}
 	d := &download{o: o, src: src, p: p, look: firstLook}
 	r := &Result{Source: src.name(), Resumed: p.read}

@@ -38,11 +38,11 @@ func Open(ctx context.Context, path string) (*Book, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	return open(ctx, path)
+	return open(ctx, path, source(path))
 }
 
 // OpenExisting opens the database at path; where there is none the error is
-// fs.ErrNotExist.
+// fs.ErrNotExist. One that may not be written is opened to be read alone.
 func OpenExisting(ctx context.Context, path string) (*Book, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -51,11 +51,29 @@ func OpenExisting(ctx context.Context, path string) (*Book, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: not a regular file", path)
 	}
-	return open(ctx, path)
+	b, err := open(ctx, path, source(path))
+	if cannotWrite(err) && complete(path) {
+		return open(ctx, path, source(path)+"&mode=ro&immutable=1")
+	}
+	return b, err
 }
 
-func open(ctx context.Context, path string) (_ *Book, err error) {
-	db, err := sql.Open("sqlite", source(path))
+// cannotWrite reports whether err is that SQLite wants files beside the database
+// where it may not make them.
+func cannotWrite(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == lib.SQLITE_READONLY || e.Code()&0xff == lib.SQLITE_CANTOPEN)
+}
+
+// complete reports whether all of the database is in its one file: others write
+// first to the one beside it.
+func complete(path string) bool {
+	info, err := os.Stat(path + "-wal")
+	return errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
+}
+
+func open(ctx context.Context, path, source string) (_ *Book, err error) {
+	db, err := sql.Open("sqlite", source)
 	if err != nil {
 		return nil, err
 	}

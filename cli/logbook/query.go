@@ -23,6 +23,8 @@ type Query struct {
 	Conversation string
 	Fragments    []string // hashes: each was among the prompt's or the system's
 	Schema       string   // id
+	Calls        bool     // only those that called tools
+	Tools        []string // each was called
 	AfterID      string   // only those later
 	FromID       string   // this one and those later
 }
@@ -72,6 +74,12 @@ func (b *Book) list(ctx context.Context, q Query, search string) ([]Response, er
 	for _, hash := range q.Fragments {
 		must(`EXISTS (SELECT 1 FROM (SELECT * FROM prompt_fragments UNION ALL SELECT * FROM system_fragments) p
 			JOIN fragments f ON f.id = p.fragment_id WHERE p.response_id = r.id AND f.hash = ?)`, hash)
+	}
+	if q.Calls {
+		where = append(where, "EXISTS (SELECT 1 FROM tool_calls t WHERE t.response_id = r.id)")
+	}
+	for _, name := range q.Tools {
+		must("EXISTS (SELECT 1 FROM tool_calls t WHERE t.response_id = r.id AND t.name = ?)", name)
 	}
 	text := "SELECT " + columns + " FROM " + from
 	if where != nil {
