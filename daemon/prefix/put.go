@@ -204,14 +204,14 @@ func (c *Cache[S]) Close() {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	c.putting.Lock() // until a Put under way has ended
-	c.putting.Unlock()
+	c.putting.Lock() // waits for a Put under way
 	c.mu.Lock()
 	var all []*entry[S]
 	for _, l := range c.shelf {
 		all = append(all, l...)
 	}
 	c.mu.Unlock()
+	c.putting.Unlock()
 	for _, e := range all {
 		c.remove(e)
 	}
