@@ -3,6 +3,7 @@ package openai
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"moed/daemon"
@@ -20,11 +21,24 @@ type chatRequest struct {
 	ReasoningEffort *string         `json:"reasoning_effort"`
 	LogProbs        *bool           `json:"logprobs"`
 	TopLogProbs     *float64        `json:"top_logprobs"`
+
+	// What is older or for other models:
+	Functions    json.RawMessage `json:"functions"`
+	FunctionCall json.RawMessage `json:"function_call"`
+	Modalities   []string        `json:"modalities"`
 }
 
 // request is what it asks the model for, and how many of the likeliest tokens it
 // wants to see.
 func (c *chatRequest) request() (r *daemon.Request, top int, err error) {
+	switch {
+	case !absent(c.Functions):
+		return nil, 0, wrong("functions", "is not supported: use tools")
+	case !absent(c.FunctionCall):
+		return nil, 0, wrong("function_call", "is not supported: use tool_choice")
+	case len(c.Modalities) > 0 && !slices.Equal(c.Modalities, []string{"text"}):
+		return nil, 0, wrong("modalities", "only text is supported")
+	}
 	r = &daemon.Request{}
 	if err := c.fill(r); err != nil {
 		return nil, 0, err
@@ -63,10 +77,10 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 	var c chatRequest
 	req, top, err := decode(r, &c)
 	if err != nil {
-		fail(w, err)
+		fail(w, err, "messages")
 		return
 	}
-	x := newExchange(w, r, c.Stream)
+	x := newExchange(w, r, c.Stream, "messages")
 	x.run(r.Context(), h.models, c.Model, req, func() voice {
 		v := &chatVoice{exchange: x, top: top, usage: c.StreamOptions != nil && c.StreamOptions.IncludeUsage}
 		if c.ReturnProgress {
@@ -90,22 +104,22 @@ func (h *handler) countChat(w http.ResponseWriter, r *http.Request) {
 	var c chatRequest
 	req, _, err := decode(r, &c)
 	if err != nil {
-		fail(w, err)
+		fail(w, err, "messages")
 		return
 	}
-	h.count(w, r, c.Model, req, "chat.completion.input_tokens")
+	h.count(w, r, c.Model, req, "chat.completion.input_tokens", "messages")
 }
 
-func (h *handler) count(w http.ResponseWriter, r *http.Request, model string, req *daemon.Request, object string) {
+func (h *handler) count(w http.ResponseWriter, r *http.Request, model string, req *daemon.Request, object, prompt string) {
 	loan, err := h.models.Acquire(r.Context(), model, daemon.LoanOptions{})
 	if err != nil {
-		fail(w, err)
+		fail(w, err, prompt)
 		return
 	}
 	defer loan.Release()
 	n, err := loan.Engine.CountPrompt(r.Context(), req)
 	if err != nil {
-		fail(w, err)
+		fail(w, err, prompt)
 		return
 	}
 	web.Answer(w, http.StatusOK, struct {

@@ -108,10 +108,10 @@ func (h *handler) complete(w http.ResponseWriter, r *http.Request) {
 		req, top, err = c.request()
 	}
 	if err != nil {
-		fail(w, err)
+		fail(w, err, "prompt")
 		return
 	}
-	x := newExchange(w, r, c.Stream)
+	x := newExchange(w, r, c.Stream, "prompt")
 	x.run(r.Context(), h.models, c.Model, req, func() voice {
 		v := &textVoice{exchange: x, top: top, usage: c.StreamOptions != nil && c.StreamOptions.IncludeUsage}
 		if c.Echo {

@@ -28,6 +28,8 @@ type exchange struct {
 	created  int64    // seconds
 	loan     *daemon.Loan
 	progress func(daemon.PromptProgress) error // nil where the client wants comments alone
+	prompt   string                            // the route's name for what is asked
+	broken   func(problem) error               // says what went wrong, where that is not a chunk
 
 	mu     sync.Mutex // guards what follows
 	state  string     // what is being waited for, or ""
@@ -43,8 +45,8 @@ type voice interface {
 	end(r *daemon.Result, err error) error
 }
 
-func newExchange(w http.ResponseWriter, r *http.Request, stream bool) *exchange {
-	x := &exchange{w: w, id: ulid.Make().String(), created: time.Now().Unix(), quiet: func() {}, latest: time.Now(), state: "waiting"}
+func newExchange(w http.ResponseWriter, r *http.Request, stream bool, prompt string) *exchange {
+	x := &exchange{w: w, prompt: prompt, id: ulid.Make().String(), created: time.Now().Unix(), quiet: func() {}, latest: time.Now(), state: "waiting"}
 	if stream {
 		x.sse = web.NewSSE(w)
 		x.quiet = web.KeepAlive(r.Context(), silence, x.breathe)
@@ -139,12 +141,16 @@ func (x *exchange) run(ctx context.Context, m web.Models, model string, req *dae
 func (x *exchange) fail(err error) {
 	x.quiet()
 	if x.sse == nil || !x.sse.Begun() {
-		fail(x.w, err)
+		fail(x.w, err, x.prompt)
 		return
 	}
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	p, _, _ := problemOf(err)
+	p, _, _ := problemOf(err, x.prompt)
+	if x.broken != nil {
+		_ = x.broken(p) // nobody listens any more
+		return
+	}
 	_ = x.sse.Data(p)
 }

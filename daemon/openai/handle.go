@@ -27,7 +27,7 @@ func Handle(mux *http.ServeMux, m web.Models, _ Options) {
 	mux.HandleFunc("POST /v1/responses/input_tokens", h.countResponse)
 	mux.HandleFunc("POST /v1/embeddings", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, &refusal{status: http.StatusNotImplemented, kind: "invalid_request_error", code: "not_supported",
-			text: "moed runs models that make text; it has no embeddings"})
+			text: "moed runs models that make text; it has no embeddings"}, "input")
 	})
 }
 
@@ -62,7 +62,8 @@ func wrong(param, format string, args ...any) error {
 }
 
 // problemOf is err as clients see it, with its status and when to come again.
-func problemOf(err error) (p problem, status int, after time.Duration) {
+// prompt is what the route calls its messages.
+func problemOf(err error, prompt string) (p problem, status int, after time.Duration) {
 	status, after = web.Status(err)
 	p.Error.Message = err.Error()
 	var own *refusal
@@ -74,7 +75,7 @@ func problemOf(err error) (p problem, status int, after time.Duration) {
 	case errors.As(err, &own):
 		status, p.Error.Type, code, param = own.status, own.kind, own.code, own.param
 	case errors.As(err, &long):
-		p.Error.Type, code, param = "invalid_request_error", "context_length_exceeded", "messages"
+		p.Error.Type, code, param = "invalid_request_error", "context_length_exceeded", prompt
 		p.Error.Prompt, p.Error.Context = long.Prompt, long.Context
 	case errors.As(err, &none):
 		p.Error.Type, code, param = "not_found_error", "model_not_found", "model"
@@ -82,6 +83,9 @@ func problemOf(err error) (p problem, status int, after time.Duration) {
 		p.Error.Type, param = "invalid_request_error", request.Param
 	default:
 		p.Error.Type, code = kindOf(status)
+	}
+	if param == "messages" {
+		param = prompt
 	}
 	if param != "" {
 		p.Error.Param = &param
@@ -104,7 +108,7 @@ func kindOf(status int) (kind, code string) {
 	return "server_error", ""
 }
 
-func fail(w http.ResponseWriter, err error) {
-	p, status, after := problemOf(err)
+func fail(w http.ResponseWriter, err error, prompt string) {
+	p, status, after := problemOf(err, prompt)
 	web.Fail(w, status, after, p)
 }

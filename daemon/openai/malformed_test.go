@@ -34,6 +34,7 @@ var malformed = map[string][]string{
 		`{` + hello + `,"tool_choice":"some"}`, `{` + hello + `,"tool_choice":{"type":"function"}}`, `{` + hello + `,"tool_choice":{"type":"function","function":{"name":"g"}}}`, `{` + hello + `,"tool_choice":"required"}`,
 		`{` + hello + `,"response_format":{"type":"xml"}}`, `{` + hello + `,"response_format":{"type":"json_schema"}}`, `{` + hello + `,"response_format":{"type":"json_schema","json_schema":{"schema":{"type":"nosuch"}}}}`,
 		`{` + hello + `,"chat_template_kwargs":7}`, `{` + hello + `,"reasoning_effort":"some"}`, `{` + hello + `,"stream":"yes"}`, `{` + hello + `,"stream_options":7}`,
+		`{` + hello + `,"functions":[{"name":"f"}]}`, `{` + hello + `,"function_call":"auto"}`, `{` + hello + `,"modalities":["text","audio"]}`,
 	},
 	"/v1/completions": {
 		`{}`, `{"prompt":null}`, `{"prompt":7}`, `{"prompt":[]}`, `{"prompt":["a","b"]}`, `{"prompt":[null]}`, `{"prompt":[1,"a"]}`, `{"prompt":[-1]}`, `{"prompt":[1.5]}`, `{"prompt":[99999999999]}`,
@@ -42,10 +43,32 @@ var malformed = map[string][]string{
 	"/v1/responses": {
 		`{}`, `{"input":null}`, `{"input":7}`, `{"input":[]}`, `{"input":[7]}`, `{"input":[{}]}`, `{"input":[{"type":"item_reference","id":"x"}]}`, `{"input":[{"type":"message","content":"x"}]}`,
 		`{"input":"x","previous_response_id":"resp_1"}`, `{"input":"x","conversation":"c"}`, `{"input":"x","background":true}`, `{"input":"x","truncation":"auto"}`, `{"input":"x","max_output_tokens":0}`,
-		`{"input":"x","text":{"format":{"type":"xml"}}}`, `{"input":"x","reasoning":{"effort":"some"}}`, `{"input":[{"type":"function_call","call_id":"c"}]}`,
+		`{"input":"x","text":{"format":{"type":"xml"}}}`, `{"input":"x","text":7}`, `{"input":"x","top_logprobs":3}`, `{"input":"x","parallel_tool_calls":"yes"}`, `{"input":"x","reasoning":{"effort":"some"}}`, `{"input":[{"type":"function_call","call_id":"c"}]}`,
 	},
 	"/v1/chat/completions/input_tokens": {`{}`, `{"messages":[]}`},
 	"/v1/responses/input_tokens":        {`{}`},
+}
+
+// TestParam: a problem names the field, as the route calls it.
+func TestParam(t *testing.T) {
+	server := serve(t, shelf(t), true)
+	long := strings.Repeat("Once upon a time ", 2000)
+	for _, c := range []struct{ path, body, param, code string }{
+		{"/v1/chat/completions", `{"messages":[{"role":"robot","content":"x"}]}`, "messages", ""},
+		{"/v1/chat/completions", `{"messages":[{"role":"user","content":"` + long + `"}]}`, "messages", "context_length_exceeded"},
+		{"/v1/chat/completions", `{` + hello + `,"top_p":2}`, "top_p", ""},
+		{"/v1/completions", `{"prompt":"` + long + `"}`, "prompt", "context_length_exceeded"},
+		{"/v1/completions", `{"prompt":[16000000]}`, "prompt", ""},
+		{"/v1/responses", `{"input":"` + long + `"}`, "input", "context_length_exceeded"},
+		{"/v1/responses", `{"input":[{"role":"robot","content":"x"}]}`, "input", ""},
+		{"/v1/responses", `{"input":"x","stream":true,"model":"none"}`, "model", "model_not_found"},
+	} {
+		_, _, got := ask(t, server, "POST", c.path, c.body)
+		e := object(t, got)["error"].(map[string]any)
+		if code, _ := e["code"].(string); e["param"] != c.param || code != c.code {
+			t.Errorf("%s %.60s: %s, want %q and %q", c.path, c.body, got, c.param, c.code)
+		}
+	}
 }
 
 func TestMalformed(t *testing.T) {

@@ -43,7 +43,7 @@ func (h *handler) list(w http.ResponseWriter, _ *http.Request) {
 func (h *handler) show(w http.ResponseWriter, r *http.Request) {
 	info, err := h.models.Find(r.PathValue("id"))
 	if err != nil {
-		fail(w, err)
+		fail(w, err, "")
 		return
 	}
 	web.Answer(w, http.StatusOK, modelOf(info, h.models.Running()))

@@ -254,6 +254,7 @@ func toolChoice(raw json.RawMessage) (string, error) {
 	var chosen struct {
 		Type     string `json:"type"`
 		Name     string `json:"name"` // in responses
+		Mode     string `json:"mode"` // of several that are allowed
 		Function struct {
 			Name string `json:"name"`
 		} `json:"function"`
@@ -266,6 +267,8 @@ func toolChoice(raw json.RawMessage) (string, error) {
 		name = chosen.Name
 	}
 	switch {
+	case chosen.Type == "allowed_tools" && chosen.Mode == "required":
+		return "required", nil
 	case chosen.Type != "function" && chosen.Type != "":
 		return "auto", nil // of a tool that is not ours to call
 	case name == "":

@@ -16,10 +16,11 @@ type responseRequest struct {
 	Tools           json.RawMessage `json:"tools"`
 	ToolChoice      json.RawMessage `json:"tool_choice"`
 	MaxOutputTokens *float64        `json:"max_output_tokens"`
-	Text            *struct {
-		Format *format `json:"format"`
-	} `json:"text"`
-	Reasoning *struct {
+	Text            json.RawMessage `json:"text"`
+	Metadata        json.RawMessage `json:"metadata"`
+	ParallelCalls   *bool           `json:"parallel_tool_calls"`
+	TopLogProbs     *float64        `json:"top_logprobs"`
+	Reasoning       *struct {
 		Effort *string `json:"effort"`
 	} `json:"reasoning"`
 	Previous     *string         `json:"previous_response_id"`
@@ -38,6 +39,8 @@ func (q *responseRequest) request() (*daemon.Request, error) {
 		return nil, wrong("background", "moed answers while the client waits")
 	case q.Truncation != nil && *q.Truncation != "disabled":
 		return nil, wrong("truncation", "found %q; nothing is ever truncated, so only \"disabled\" is supported", *q.Truncation)
+	case q.TopLogProbs != nil && *q.TopLogProbs != 0:
+		return nil, wrong("top_logprobs", "responses have no log probabilities here: /v1/chat/completions has")
 	}
 	if q.MaxOutputTokens != nil {
 		q.MaxTokens = q.MaxOutputTokens
@@ -59,10 +62,14 @@ func (q *responseRequest) request() (*daemon.Request, error) {
 	if r.ToolChoice, err = toolChoice(q.ToolChoice); err != nil {
 		return nil, err
 	}
-	if q.Text != nil {
-		if r.Format, err = q.Text.Format.of("text.format"); err != nil {
-			return nil, err
-		}
+	var text struct {
+		Format *format `json:"format"`
+	}
+	if !absent(q.Text) && json.Unmarshal(q.Text, &text) != nil {
+		return nil, wrong("text", "want an object with a format")
+	}
+	if r.Format, err = text.Format.of("text.format"); err != nil {
+		return nil, err
 	}
 	effort := ""
 	if q.Reasoning != nil && q.Reasoning.Effort != nil {
@@ -134,10 +141,14 @@ func (h *handler) respond(w http.ResponseWriter, r *http.Request) {
 	var q responseRequest
 	req, err := decodeResponse(r, &q)
 	if err != nil {
-		fail(w, err)
+		fail(w, err, "input")
 		return
 	}
-	x := newExchange(w, r, q.Stream)
+	x := newExchange(w, r, q.Stream, "input")
+	x.broken = func(p problem) error {
+		e := p.Error
+		return x.sse.Event("error", object{"type": "error", "sequence_number": 0, "message": e.Message, "code": e.Code, "param": e.Param})
+	}
 	x.run(r.Context(), h.models, q.Model, req, func() voice {
 		return &responseVoice{exchange: x, asked: &q, request: req}
 	})
@@ -155,8 +166,8 @@ func (h *handler) countResponse(w http.ResponseWriter, r *http.Request) {
 	var q responseRequest
 	req, err := decodeResponse(r, &q)
 	if err != nil {
-		fail(w, err)
+		fail(w, err, "input")
 		return
 	}
-	h.count(w, r, q.Model, req, "response.input_tokens")
+	h.count(w, r, q.Model, req, "response.input_tokens", "input")
 }

@@ -69,6 +69,17 @@ func check(t *testing.T, r map[string]any) {
 	}
 }
 
+// TestEcho: a response says how it was asked for.
+func TestEcho(t *testing.T) {
+	server := serve(t, shelf(t), false)
+	_, _, text := ask(t, server, "POST", "/v1/responses", `{"model":"chat","max_output_tokens":40,"input":"x","metadata":{"a":"b"},"parallel_tool_calls":false,"reasoning":{"effort":"low"},"text":{"format":{"type":"json_schema","name":"n","schema":{"type":"boolean"}}}}`)
+	r := object(t, text)
+	format := r["text"].(map[string]any)["format"].(map[string]any)
+	if format["name"] != "n" || r["metadata"].(map[string]any)["a"] != "b" || r["parallel_tool_calls"] != false || r["reasoning"].(map[string]any)["effort"] != "low" {
+		t.Errorf("%s", text)
+	}
+}
+
 func TestRespondCalls(t *testing.T) {
 	server := serve(t, shelf(t), false)
 	const body = `{"model":"chat","temperature":0,"max_output_tokens":200,"input":"Once upon a time","tools":[{"type":"function","name":"weather","parameters":{"type":"object","properties":{"city":{"enum":["Bern","Rome"]}},"required":["city"],"additionalProperties":false},"strict":true}],"tool_choice":{"type":"function","name":"weather"}`

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"moed/daemon"
@@ -35,6 +36,17 @@ func (v *responseVoice) response(status string, r *daemon.Result) object {
 		"text": object{"format": object{"type": "text"}}, "reasoning": object{"effort": nil, "summary": nil}, "store": false, "usage": nil}
 	if !absent(v.asked.ToolChoice) {
 		out["tool_choice"] = v.asked.ToolChoice
+	}
+	for key, asked := range map[string]json.RawMessage{"text": v.asked.Text, "metadata": v.asked.Metadata} {
+		if !absent(asked) {
+			out[key] = asked
+		}
+	}
+	if q := v.asked.Reasoning; q != nil && q.Effort != nil {
+		out["reasoning"] = object{"effort": *q.Effort, "summary": nil}
+	}
+	if v.asked.ParallelCalls != nil {
+		out["parallel_tool_calls"] = *v.asked.ParallelCalls
 	}
 	if v.asked.Tools != nil {
 		out["tools"] = v.asked.Tools
@@ -231,7 +243,7 @@ func (v *responseVoice) end(r *daemon.Result, err error) error {
 	}
 	out := v.response(status, r)
 	if err != nil {
-		p, _, _ := problemOf(err)
+		p, _, _ := problemOf(err, v.prompt)
 		out["error"] = object{"code": p.Error.Type, "message": p.Error.Message}
 	}
 	if v.sse == nil {

@@ -78,7 +78,7 @@ func (s *SSE) event(head string, v any) error {
 
 // Comment sends a line that clients pass over.
 func (s *SSE) Comment(text string) error {
-	return s.write([]byte(": " + strings.ReplaceAll(text, "\n", " ") + "\n\n"))
+	return s.write([]byte(": " + strings.NewReplacer("\n", " ", "\r", " ").Replace(text) + "\n\n"))
 }
 
 // Raw sends data that is no JSON, of one line.

@@ -18,12 +18,12 @@ func TestSSE(t *testing.T) {
 	if s.Begun() {
 		t.Error("begun before anything was said")
 	}
-	for _, err := range []error{s.Comment("a\nb"), s.Data(map[string]string{"text": "<a>\nb & c"}), s.Event("done", 7), s.Raw("[DONE]")} {
+	for _, err := range []error{s.Comment("a\nb\rc"), s.Data(map[string]string{"text": "<a>\nb & c"}), s.Event("done", 7), s.Raw("[DONE]")} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	const want = ": a b\n\ndata: {\"text\":\"<a>\\nb & c\"}\n\nevent: done\ndata: 7\n\ndata: [DONE]\n\n"
+	const want = ": a b c\n\ndata: {\"text\":\"<a>\\nb & c\"}\n\nevent: done\ndata: 7\n\ndata: [DONE]\n\n"
 	if got := w.Body.String(); got != want || !s.Begun() || !w.Flushed {
 		t.Errorf("wrote %q, want %q", got, want)
 	}
