@@ -242,12 +242,17 @@ func (s *Shelf) Resize(size string) error {
 		return ErrDraining
 	}
 	defer s.arranged()
+	s.mu.Lock()
+	before := s.total
+	s.total = max(before, total) // so that the models together are never above it
+	s.mu.Unlock()
 	ok, err := s.apply(s.ctx, total, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total = before
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if !ok {
 		return fmt.Errorf("a memory budget of %d bytes is too small for the models in use: unload some, or wait for their requests", total)
 	}

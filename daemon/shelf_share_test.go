@@ -36,6 +36,9 @@ func promised(s *Shelf) error {
 			sum += r.Engine.Stats().Memory.Budget
 		}
 	}
+	if now, _ := s.Budget(); now != total {
+		return nil // resized meanwhile, and the sum may be of after
+	}
 	if sum > total {
 		return fmt.Errorf("budgets of %d bytes together, of %d", sum, total)
 	}
