@@ -44,14 +44,6 @@ func (t *denseResidualTask) Do(_, i int) {
 	r.addResidual(r.y[i*r.config.Hidden:(i+1)*r.config.Hidden], r.hidden(i))
 }
 
-func (r *runner) activate(dst, gate, up []float32) {
-	if r.arch.activation == swigluOAI {
-		kernels.SwiGLUOAI(dst, gate, up, oaiAlpha, oaiLimit)
-		return
-	}
-	kernels.SiLUMul(dst, gate, up)
-}
-
 // experts is a layer of experts:
 //
 //	x ← x + Σ slot: weight · expert(h) + shared(h)
@@ -74,26 +66,16 @@ func (r *runner) experts(ctx context.Context) error {
 	if l.hasShared() {
 		r.each((*sharedActTask)(r))
 	}
-	demand := r.wants()
+	d := r.wants()
 	if r.observe != nil {
-		r.observe(demand)
+		r.observe(d)
 	}
-	if err := r.stream.Want(ctx, demand); err != nil {
+	var beside *kernels.Product
+	if l.hasShared() {
+		beside = &kernels.Product{W: l.shared.Down, X: r.sharedAct, N: r.n, Out: r.y, Stride: c.Hidden}
+	}
+	if err := r.mixture.run(ctx, beside); err != nil {
 		return err
-	}
-	for first := true; ; first = false {
-		n, err := r.stream.Next(ctx, r.leases[:])
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			break
-		}
-		r.ready = n
-		r.compute(first && l.hasShared())
-		for i := range n {
-			r.stream.Release(&r.leases[i])
-		}
 	}
 	r.each((*combineTask)(r))
 	return nil
@@ -106,74 +88,8 @@ func (r *runner) wants() *expert.Demand {
 	d.Layer, d.Hidden, d.Tokens = r.layer.index, r.normed.Floats()[:r.n*c.Hidden], r.n
 	d.IDs, d.Pos = r.ids[:r.n], r.pos[:r.n]
 	d.Chosen, d.Weights, d.Probs = rt.chosen[:pairs], rt.weights[:pairs], rt.logits[:r.n*c.Experts]
-	d.Experts, d.Counts = d.Experts[:0], d.Counts[:0]
-	for e := range c.Experts {
-		if n := rt.starts[e+1] - rt.starts[e]; n > 0 {
-			d.Experts, d.Counts = append(d.Experts, int32(e)), append(d.Counts, n)
-		}
-	}
+	r.list()
 	return d
-}
-
-// pairsOf is the range of pairs of a lease's expert.
-func (r *runner) pairsOf(l *expert.Lease) (from, to int) {
-	e := r.demand.Experts[l.Slot]
-	return int(r.routing.starts[e]), int(r.routing.starts[e+1])
-}
-
-// compute runs the experts on loan for all their pairs, and with the first of
-// them the last step of the shared expert.
-func (r *runner) compute(shared bool) {
-	f, d := r.config.ExpertFF, r.config.Hidden
-	for i := range r.ready {
-		lease := &r.leases[i]
-		from, to := r.pairsOf(lease)
-		in := r.routing.tokens[from:to]
-		r.products.Add(kernels.Product{W: lease.Gate, X: r.normed, Index: in, N: to - from, Out: r.gate[from*f:], Stride: f})
-		r.products.Add(kernels.Product{W: lease.Up, X: r.normed, Index: in, N: to - from, Out: r.up[from*f:], Stride: f})
-	}
-	r.products.Run()
-	if r.n <= 2 {
-		for i := range r.ready {
-			(*expertActTask)(r).Do(0, i)
-		}
-	} else {
-		r.pool.Run(r.ready, (*expertActTask)(r))
-	}
-	for i := range r.ready {
-		lease := &r.leases[i]
-		from, to := r.pairsOf(lease)
-		r.products.Add(kernels.Product{W: lease.Down, X: r.act, First: from, N: to - from, Out: r.down[from*d:], Stride: d})
-	}
-	if shared {
-		r.products.Add(kernels.Product{W: r.layer.shared.Down, X: r.sharedAct, N: r.n, Out: r.y, Stride: d})
-	}
-	r.products.Run()
-}
-
-// expertActTask applies biases and activation to the pairs of one expert.
-type expertActTask runner
-
-func (t *expertActTask) Do(_, i int) {
-	r := (*runner)(t)
-	f := r.config.ExpertFF
-	e := int(r.demand.Experts[r.leases[i].Slot])
-	from, to := r.pairsOf(&r.leases[i])
-	for p := from; p < to; p++ {
-		gate, up := r.gate[p*f:(p+1)*f], r.up[p*f:(p+1)*f]
-		addBias(gate, biasOf(r.layer.gateBias, e, f))
-		addBias(up, biasOf(r.layer.upBias, e, f))
-		r.activate(r.act.Row(p), gate, up)
-		r.act.Quantize(p)
-	}
-}
-
-// biasOf is expert e's part of the biases of all experts.
-func biasOf(all []float32, e, width int) []float32 {
-	if all == nil {
-		return nil
-	}
-	return all[e*width : (e+1)*width]
 }
 
 type sharedActTask runner

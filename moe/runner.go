@@ -8,33 +8,23 @@ import (
 // maxLogits is how many tokens' logits are computed at once.
 const maxLogits = 8
 
-// leaseBatch is how many experts are computed in one parallel region at most.
-const leaseBatch = 64
-
 // runner is the scratch memory of a forward pass over up to B tokens, all
 // allocated when the model is opened. d is the hidden size, h heads, k experts
 // per token.
 type runner struct {
+	mixture // of the batch's tokens; its normed is what all blocks read
+
 	model   *Model
-	config  *Config
 	weights *weights
-	arch    *architecture
-	pool    *kernels.Pool
 	rope    *kernels.Rope
-	stream  expert.Stream
 
-	products *kernels.Products
-
-	chunk  *Chunk  // the one there is, under way or not
-	batch  []Token // [B]
-	n      int
-	layer  *layer
+	chunk  *Chunk    // the one there is, under way or not
+	batch  []Token   // [B]
 	ids    []int32   // [B]
 	pos    []int     // [B]
 	angles []float32 // [B][rope dims]
 
-	x          []float32        // [B][d] residual stream
-	normed     *kernels.Vectors // [B] of d
+	x          []float32 // [B][d] residual stream
 	normWeight []float32
 	y          []float32 // [B][d] a block's output
 
@@ -47,10 +37,6 @@ type runner struct {
 	latent  latentScratch
 	routing routing
 
-	gate, up []float32        // [B·k][expert width]
-	act      *kernels.Vectors // [B·k] of the expert width
-	down     []float32        // [B·k][d]
-
 	denseGate, denseUp []float32        // [B][widest dense or shared layer]
 	denseAct           *kernels.Vectors // [B] of a dense layer's width
 	sharedAct          *kernels.Vectors // [B] of the shared expert's width
@@ -58,10 +44,6 @@ type runner struct {
 
 	// observe, where it is set, is told of each demand.
 	observe func(d *expert.Demand)
-
-	demand expert.Demand
-	leases [leaseBatch]expert.Lease
-	ready  int // leases in use
 
 	wanted []int32
 	logits []float32 // [maxLogits][vocab]
@@ -75,13 +57,17 @@ func newRunner(c *Config, arch *architecture, w *weights, kv *kvLayout, o *Optio
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{config: c, weights: w, arch: arch, rope: rope}
+	r := &runner{weights: w, rope: rope}
+	normed := kernels.NewVectors(c.Hidden, B, w.forms.hidden...)
+	if c.Experts > 0 {
+		r.routing = newRouting(c, B)
+	}
+	r.mixture = newMixture(c, arch, &w.forms, B*c.TopK, normed, r.routing.starts, r.routing.tokens)
 	r.chunk, r.batch = newChunk(c, B), make([]Token, 0, B)
 	r.ids, r.pos = make([]int32, B), make([]int, B)
 	r.angles = make([]float32, B*c.RopeDims)
 	r.x = make([]float32, B*c.Hidden)
 	r.y = make([]float32, B*c.Hidden)
-	r.normed = kernels.NewVectors(c.Hidden, B, w.forms.hidden...)
 	scoreForm, _ := kernels.FormOf(kv.element)
 	r.q = kernels.NewVectors(kv.keyDim, B*c.Heads, scoreForm)
 	r.k = make([]float32, B*c.KVHeads*c.KeyDim)
@@ -104,15 +90,6 @@ func newRunner(c *Config, arch *architecture, w *weights, kv *kvLayout, o *Optio
 	}
 	if width := max(c.SharedFF, c.FF); c.LeadDense > 0 || c.SharedFF > 0 {
 		r.denseGate, r.denseUp = make([]float32, B*width), make([]float32, B*width)
-	}
-	if c.Experts > 0 {
-		r.routing = newRouting(c, B)
-		pairs := B * c.TopK
-		r.gate, r.up = make([]float32, pairs*c.ExpertFF), make([]float32, pairs*c.ExpertFF)
-		r.act = kernels.NewVectors(c.ExpertFF, pairs, w.forms.expert...)
-		r.down = make([]float32, pairs*c.Hidden)
-		r.demand.Experts = make([]int32, 0, c.Experts)
-		r.demand.Counts = make([]int32, 0, c.Experts)
 	}
 	return r, nil
 }

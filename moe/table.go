@@ -92,14 +92,19 @@ func stackName(layer int, matrix string) string {
 // IsExpertTensor reports whether the tensor of that name holds the matrices of
 // routed experts, which ExpertTable finds, and not what every token needs.
 func IsExpertTensor(name string) bool {
-	rest, isBlock := strings.CutPrefix(name, "blk.")
-	layer, part, found := strings.Cut(rest, ".")
-	if _, err := strconv.ParseUint(layer, 10, 31); !isBlock || !found || err != nil {
-		return false
-	}
-	switch part {
+	switch blockPart(name) {
 	case "ffn_gate_exps.weight", "ffn_up_exps.weight", "ffn_down_exps.weight", bundlesPart:
 		return true
 	}
 	return false
+}
+
+// blockPart is a tensor's name within its layer, "" for one of no layer.
+func blockPart(name string) string {
+	rest, isBlock := strings.CutPrefix(name, "blk.")
+	layer, part, _ := strings.Cut(rest, ".")
+	if _, err := strconv.ParseUint(layer, 10, 31); !isBlock || err != nil {
+		return ""
+	}
+	return part
 }

@@ -10,7 +10,8 @@
 // # Caveats
 //
 // A Lease is valid from Next until Release, and is released exactly once. The
-// matrices of a Lease view memory of the store; nothing may keep them.
+// matrices of a Lease, or its outputs, view memory of the store; nothing may
+// keep them.
 package expert
 
 import (
@@ -59,6 +60,10 @@ type Lease struct {
 	// Slot is the expert's place in Demand.Experts.
 	Slot int
 	Weights
+	// Out, where it is not nil, is what the expert gives for its tokens of the
+	// demand, computed elsewhere from Demand.Hidden: [Counts[Slot]][hidden size],
+	// before any bias on it. Weights is zero then.
+	Out []float32
 	// Handle belongs to the store that gave the lease.
 	Handle int
 }

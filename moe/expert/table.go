@@ -35,3 +35,17 @@ type Bundles struct {
 
 // Bytes is the size of one expert's matrices.
 func (l *Layer) Bytes() int64 { return l.Gate.Size + l.Up.Size + l.Down.Size }
+
+// Shard says which of a model's experts a further file has, all of them packed,
+// and where. It is not changed after it is made.
+type Shard struct {
+	Layers []ShardLayer // by number, as many as the model's Table
+}
+
+// ShardLayer is what a Shard has of one layer; the zero value is nothing.
+type ShardLayer struct {
+	Bundles Bundles // Offset is that of the shard's first expert of the layer
+	// Place is, for each expert of the layer, its number among those that the
+	// shard has of it, and -1 for those it has not.
+	Place []int32
+}
