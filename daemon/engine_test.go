@@ -158,7 +158,8 @@ func TestInterrupted(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || got.Finish != daemon.FinishInterrupted {
 		t.Errorf("got %v, %s", err, got.Finish)
 	}
-	if got.Text == "" || !strings.HasPrefix(story, got.Text) {
+	// The engine may be some tokens ahead of who is told of them.
+	if both := min(len(story), len(got.Text)); both == 0 || story[:both] != got.Text[:both] {
 		t.Errorf("the text so far is %q", got.Text)
 	}
 	if after := generate(t, e, daemon.Request{Prompt: "Once upon a time", MaxTokens: 8}); !strings.HasPrefix(story, after.Text) {
