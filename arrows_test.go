@@ -62,6 +62,7 @@ func arrows() map[string][]string {
 		"moe/stories":        nil,
 
 		"offload":                {"flashio", "flashio/bundle", "offload/policy", "predictor/cost", "moe/expert", "moe/kernels", "moe/ggml"},
+		"offload/hosts":          {"moe/expert"},
 		"offload/policy":         nil,
 		"offload/policy/tinylfu": {"offload/policy"},
 		"offload/budget":         nil,

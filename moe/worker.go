@@ -26,18 +26,6 @@ type Worker struct {
 	closed bool
 }
 
-// Job is some experts of one layer and the inputs that they are wanted for. A
-// pair is one input that one expert is applied to; pairs are numbered expert by
-// expert.
-type Job struct {
-	Layer   int
-	Experts []int32   // ascending
-	Counts  []int32   // pairs of each of Experts, at least 1
-	Rows    []int32   // [pairs] row of Hidden
-	Hidden  []float32 // [rows][hidden size] normalised hidden states
-	Out     []float32 // [pairs][hidden size] is filled, without the biases that come after all
-}
-
 // IsWorkerTensor reports whether a Worker reads the tensor of that name itself.
 func IsWorkerTensor(name string) bool {
 	part := blockPart(name)
@@ -100,7 +88,7 @@ func (w *Worker) Pairs() int { return len(w.mix.inputs) }
 
 // Compute does a job. An error that is wrong in the job itself comes before
 // anything is computed.
-func (w *Worker) Compute(ctx context.Context, j *Job) error {
+func (w *Worker) Compute(ctx context.Context, j *expert.Job) error {
 	if err := w.check(j); err != nil {
 		return err
 	}
@@ -136,7 +124,7 @@ func (w *Worker) Compute(ctx context.Context, j *Job) error {
 }
 
 // check reports a job that cannot be done.
-func (w *Worker) check(j *Job) error {
+func (w *Worker) check(j *expert.Job) error {
 	c := w.mix.config
 	rows, pairs := len(j.Hidden)/c.Hidden, len(j.Rows)
 	switch {

@@ -67,7 +67,7 @@ func (s *apartStream) compute(ctx context.Context, slot int, out []float32) erro
 		if n == 0 {
 			return nil
 		}
-		j := Job{Layer: d.Layer, Experts: []int32{e}, Counts: []int32{int32(n)}, Hidden: hidden, Out: out[:n*width]}
+		j := expert.Job{Layer: d.Layer, Experts: []int32{e}, Counts: []int32{int32(n)}, Hidden: hidden, Out: out[:n*width]}
 		for i := range n {
 			j.Rows = append(j.Rows, int32(i))
 		}
@@ -140,8 +140,8 @@ func TestWorkerRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := w.Config()
-	good := func() *Job {
-		return &Job{Layer: c.LeadDense, Experts: []int32{0, 1}, Counts: []int32{1, 2}, Rows: []int32{0, 0, 1},
+	good := func() *expert.Job {
+		return &expert.Job{Layer: c.LeadDense, Experts: []int32{0, 1}, Counts: []int32{1, 2}, Rows: []int32{0, 0, 1},
 			Hidden: make([]float32, 2*c.Hidden), Out: make([]float32, 3*c.Hidden)}
 	}
 	if err := w.Compute(t.Context(), good()); err != nil {
@@ -149,24 +149,24 @@ func TestWorkerRefuses(t *testing.T) {
 	}
 	for _, test := range []struct {
 		want string
-		bad  func(*Job)
+		bad  func(*expert.Job)
 	}{
-		{"has no experts", func(j *Job) { j.Layer = c.Layers }},
-		{"has no experts", func(j *Job) { j.Layer = -1 }},
-		{"hidden values", func(j *Job) { j.Hidden = j.Hidden[1:] }},
-		{"hidden values", func(j *Job) { j.Hidden = nil }},
-		{"hidden values", func(j *Job) { j.Hidden = make([]float32, 5*c.Hidden) }},
-		{"outputs", func(j *Job) { j.Out = j.Out[1:] }},
-		{"outputs", func(j *Job) { j.Rows, j.Out = nil, nil }},
-		{"counts", func(j *Job) { j.Counts = j.Counts[:1] }},
-		{"ascending", func(j *Job) { j.Experts = []int32{1, 1} }},
-		{"ascending", func(j *Job) { j.Experts[1] = int32(c.Experts) }},
-		{"ascending", func(j *Job) { j.Experts[0] = -1 }},
-		{"pairs", func(j *Job) { j.Counts = []int32{0, 3} }},
-		{"pairs", func(j *Job) { j.Counts = []int32{1, 1} }},
-		{"pairs", func(j *Job) { j.Counts = []int32{1 << 30, 1<<30 + 3} }},
-		{"row 2", func(j *Job) { j.Rows[2] = 2 }},
-		{"row -1", func(j *Job) { j.Rows[2] = -1 }},
+		{"has no experts", func(j *expert.Job) { j.Layer = c.Layers }},
+		{"has no experts", func(j *expert.Job) { j.Layer = -1 }},
+		{"hidden values", func(j *expert.Job) { j.Hidden = j.Hidden[1:] }},
+		{"hidden values", func(j *expert.Job) { j.Hidden = nil }},
+		{"hidden values", func(j *expert.Job) { j.Hidden = make([]float32, 5*c.Hidden) }},
+		{"outputs", func(j *expert.Job) { j.Out = j.Out[1:] }},
+		{"outputs", func(j *expert.Job) { j.Rows, j.Out = nil, nil }},
+		{"counts", func(j *expert.Job) { j.Counts = j.Counts[:1] }},
+		{"ascending", func(j *expert.Job) { j.Experts = []int32{1, 1} }},
+		{"ascending", func(j *expert.Job) { j.Experts[1] = int32(c.Experts) }},
+		{"ascending", func(j *expert.Job) { j.Experts[0] = -1 }},
+		{"pairs", func(j *expert.Job) { j.Counts = []int32{0, 3} }},
+		{"pairs", func(j *expert.Job) { j.Counts = []int32{1, 1} }},
+		{"pairs", func(j *expert.Job) { j.Counts = []int32{1 << 30, 1<<30 + 3} }},
+		{"row 2", func(j *expert.Job) { j.Rows[2] = 2 }},
+		{"row -1", func(j *expert.Job) { j.Rows[2] = -1 }},
 	} {
 		j := good()
 		test.bad(j)

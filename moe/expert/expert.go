@@ -5,7 +5,8 @@
 //
 // Weights are the three matrices of one expert. A Demand says which experts of
 // a layer a batch of tokens wants; a Lease is the loan of one of them, and a
-// Stream gives the leases of one demand after the other.
+// Stream gives the leases of one demand after the other. A Job is what one host
+// asks another to compute, instead of reading the weights itself.
 //
 // # Caveats
 //

@@ -1,0 +1,214 @@
+package hosts
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// State is what this host thinks of another.
+type State string
+
+const (
+	Absent  State = "absent"  // it is not there
+	Untried State = "untried" // a trial has to show that it answers, and the same bits
+	Ready   State = "ready"
+	Resting State = "resting" // it was late or failed, and is tried again after a pause
+	Refused State = "refused" // its answers differ
+)
+
+// HostStats says what became of the messages to a host.
+type HostStats struct {
+	Name     string        `json:"name"`
+	State    State         `json:"state"`
+	Why      string        `json:"why,omitempty"` // of a state that is not ready
+	Asked    int64         `json:"asked"`         // messages
+	Late     int64         `json:"late"`          // of them, longer than was waited for
+	Failed   int64         `json:"failed"`        // of them, without an answer
+	Experts  int64         `json:"experts"`       // that it computed and were used
+	Instead  int64         `json:"instead"`       // that were computed here, since it was late or failed
+	Sent     int64         `json:"sent"`          // bytes
+	Received int64         `json:"received"`      // bytes
+	P50      time.Duration `json:"p50_ns"`        // of a message of one token
+	P99      time.Duration `json:"p99_ns"`
+}
+
+// host is another host as this one sees it.
+type host struct {
+	name string
+
+	mu      sync.Mutex // guards what is below
+	state   State
+	why     string
+	start   string
+	trying  bool
+	until   time.Time // when one that rests is tried again
+	pause   time.Duration
+	pauses  int // doublings of pause
+	counted HostStats
+	took    []time.Duration // the last answers, as if they had been of one pair
+	next    int             // in took
+	p50     time.Duration
+	p99     time.Duration
+}
+
+const (
+	history    = 256 // answers from which percentiles are taken
+	recount    = 32  // after so many more they are taken again
+	enough     = 32  // answers before they mean anything
+	maxPauses  = 5   // doublings
+	leastWait  = 5 * time.Millisecond
+	pairWeight = 16 // pairs that take as long as the message itself
+)
+
+// weight is how much longer a message of so many pairs takes than one of none.
+func weight(pairs int) float64 { return 1 + float64(pairs)/pairWeight }
+
+// present notes whether the host is there, and which start of it, and reports
+// whether that is news.
+func (h *host) present(there bool, start string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case !there && (h.state == Absent || h.state == ""):
+		h.state = Absent
+		return false
+	case !there:
+		h.state, h.why = Absent, "it left"
+	case h.state == Absent || h.state == "" || h.start != start:
+		h.state, h.why, h.start, h.until, h.pauses = Untried, "", start, time.Time{}, 0
+		h.took, h.next, h.p50, h.p99 = h.took[:0], 0, 0, 0
+	default:
+		return false
+	}
+	return true
+}
+
+// use reports whether the host is to be relied on, or else whether it is due for
+// a trial, which the caller must then end by tried.
+func (h *host) use(now time.Time) (ready, trial bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch h.state {
+	case Ready:
+		return true, false
+	case Untried, Resting:
+		if !h.trying && !now.Before(h.until) {
+			h.trying = true
+			return false, true
+		}
+	}
+	return false, false
+}
+
+// tried ends a trial: without an error the host is ready.
+func (h *host) tried(err error, refused bool, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trying = false
+	switch {
+	case h.state == Absent || h.state == "":
+	case refused:
+		h.state, h.why = Refused, err.Error()
+	case err != nil:
+		h.rest(err.Error(), now)
+	default:
+		h.state, h.why, h.pauses = Ready, "", 0
+	}
+}
+
+// untried ends a trial that did not come to be.
+func (h *host) untried() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trying = false
+}
+
+// rest has the host passed over for a while. The caller holds mu.
+func (h *host) rest(why string, now time.Time) {
+	h.state, h.why = Resting, why
+	h.until = now.Add(h.pause << h.pauses)
+	h.pauses = min(h.pauses+1, maxPauses)
+}
+
+// wait is how long the answer to a message may take before others are asked.
+func (h *host) wait(pairs int, most time.Duration) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.took) < enough {
+		return most
+	}
+	return min(most, max(leastWait, time.Duration(2*float64(h.p99)*weight(pairs))))
+}
+
+// asked counts a message.
+func (h *host) asked(bytes int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.counted.Asked++
+	h.counted.Sent += int64(bytes)
+}
+
+// answered notes how long an answer took, late or not.
+func (h *host) answered(bytes, pairs int, took time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.counted.Received += int64(bytes)
+	took = time.Duration(float64(took) / weight(pairs))
+	if len(h.took) < history {
+		h.took = append(h.took, took)
+	} else {
+		h.took[h.next%history] = took
+	}
+	h.next++
+	if h.next%recount == 0 || len(h.took) == enough {
+		sorted := slices.Sorted(slices.Values(h.took))
+		h.p50, h.p99 = sorted[len(sorted)/2], sorted[(len(sorted)*99+99)/100-1]
+	}
+}
+
+// late notes that an answer is not waited for any longer; experts are computed
+// here instead. It reports whether the host's state has changed.
+func (h *host) late(experts int, waited time.Duration, at time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.counted.Late++
+	h.counted.Instead += int64(experts)
+	return h.fault("no answer within "+waited.Round(time.Millisecond).String(), at)
+}
+
+// failed notes that a message has no answer.
+func (h *host) failed(experts int, err error, at time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.counted.Failed++
+	h.counted.Instead += int64(experts)
+	return h.fault(err.Error(), at)
+}
+
+// fault has a host that was ready rest. The caller holds mu.
+func (h *host) fault(why string, at time.Time) bool {
+	if h.state != Ready {
+		return false
+	}
+	h.rest(why, at)
+	return true
+}
+
+// served counts experts whose outputs were used.
+func (h *host) served(experts int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.counted.Experts += int64(experts)
+}
+
+func (h *host) stats() HostStats {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.counted
+	s.Name, s.State, s.Why, s.P50, s.P99 = h.name, h.state, h.why, h.p50, h.p99
+	if s.State == "" {
+		s.State = Absent
+	}
+	return s
+}

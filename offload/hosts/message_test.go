@@ -1,0 +1,98 @@
+package hosts
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"moed/moe/expert"
+)
+
+func job() *expert.Job {
+	return &expert.Job{Layer: 3, Experts: []int32{1, 5}, Counts: []int32{2, 1}, Rows: []int32{0, 1, 1}, Hidden: []float32{1, -2, 3, 4.5}}
+}
+
+func TestMessages(t *testing.T) {
+	b := appendRequest([]byte("kept"), job(), 2)[4:]
+	if len(b) != requestSize(2, 2, 3, 2) {
+		t.Errorf("%d bytes, want %d", len(b), requestSize(2, 2, 3, 2))
+	}
+	got, err := readRequest(b, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := job()
+	if got.Layer != 3 || !slices.Equal(got.Experts, want.Experts) || !slices.Equal(got.Counts, want.Counts) || !slices.Equal(got.Rows, want.Rows) || !slices.Equal(got.Hidden, want.Hidden) {
+		t.Errorf("%+v", got)
+	}
+	for n := range b {
+		if _, err := readRequest(b[:n], 2); !errors.Is(err, ErrMessage) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+	if _, err := readRequest(append(slices.Clone(b), 0), 2); !errors.Is(err, ErrMessage) {
+		t.Error(err)
+	}
+	if _, err := readRequest(b, 3); !errors.Is(err, ErrMessage) {
+		t.Error(err)
+	}
+
+	out := []float32{1, 2, 3, 4, 5, 6}
+	a := appendAnswer(nil, 3, out)
+	found := make([]float32, 6)
+	if err := readAnswer(a, 3, found); err != nil || !slices.Equal(found, out) {
+		t.Errorf("%v %v", found, err)
+	}
+	for n := range a {
+		if err := readAnswer(a[:n], 3, found); !errors.Is(err, ErrMessage) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+	if err := readAnswer(a, 2, found[:4]); !errors.Is(err, ErrMessage) {
+		t.Error(err)
+	}
+	for _, at := range []int{0, 4} { // magic, version
+		bad := slices.Clone(a)
+		bad[at]++
+		if err := readAnswer(bad, 3, found); !errors.Is(err, ErrMessage) {
+			t.Error(err)
+		}
+	}
+}
+
+type limited struct{ rows, pairs int }
+
+func (l limited) Rows() int                                { return l.rows }
+func (l limited) Pairs() int                               { return l.pairs }
+func (limited) Compute(context.Context, *expert.Job) error { return nil }
+
+// TestAnswerBounded: what a small message could have allocated is bounded by what
+// the computer takes, not by what the message says.
+func TestAnswerBounded(t *testing.T) {
+	j := &expert.Job{Experts: []int32{0}, Counts: []int32{1 << 20}, Rows: make([]int32, 1<<20), Hidden: make([]float32, 4096)}
+	if _, err := Answer(t.Context(), limited{4, 64}, 4096, appendRequest(nil, j, 4096)); !errors.Is(err, ErrMessage) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzMessages(f *testing.F) {
+	f.Add(appendRequest(nil, job(), 2))
+	f.Add(appendAnswer(nil, 1, []float32{1, 2}))
+	f.Add([]byte("MoEq\x01\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if j, err := readRequest(b, 2); err == nil {
+			if again := appendRequest(nil, j, 2); !bytes.Equal(again, b) {
+				t.Errorf("%x was read as %x", b, again)
+			}
+			if _, err := Answer(t.Context(), limited{8, 8}, 2, b); err == nil && len(j.Rows) > 8 {
+				t.Error("answered too much")
+			}
+		}
+		out := make([]float32, 2)
+		if err := readAnswer(b, 1, out); err == nil && len(b) != answerHeader+8 {
+			t.Errorf("read %d bytes", len(b))
+		}
+	})
+}
