@@ -23,6 +23,7 @@ func arrows() map[string][]string {
 	return map[string][]string{
 		"cli/moed": {"cli"},
 		"cli": {"daemon", "daemon/api", "daemon/service", "daemon/socket", "daemon/systemd",
+			"placement", "predictor/trace", "flashio", "offload/budget", "moe", "moe/gguf",
 			"cli/fetch", "cli/logbook", "cli/schema", "cli/screen", "cli/template", "cli/userdir"},
 		"cli/fetch":    {"moe/gguf"},
 		"cli/logbook":  nil,
@@ -43,8 +44,9 @@ func arrows() map[string][]string {
 		"daemon/socket":    nil,
 		"daemon/systemd":   nil,
 		"daemon/prefix":    nil,
+		"daemon/cluster":   nil,
 		"daemon": append([]string{"daemon/prefix", "moe", "moe/sample", "moe/sample/grammar", "moe/chat/reply", "moe/stories",
-			"offload", "offload/policy", "offload/budget", "flashio", "flashio/bundle",
+			"offload", "offload/hosts", "offload/policy", "offload/budget", "flashio", "flashio/bundle",
 			"predictor", "predictor/trace", "predictor/cost", "predictor/path", "predictor/profile", "offload/policy/tinylfu", "placement"}, moe...),
 
 		"moe":                moe,

@@ -18,8 +18,8 @@ import (
 
 // TestBits is the one big test: the same tokens give the same logits, bit for
 // bit, as with all weights in memory, whatever the backend, the memory, the
-// layout of the file, the threads, the policy, the reading ahead and the warming,
-// also where reads fail and are tried again.
+// layout of the file, the threads, the policy, the reading ahead, the warming and
+// the hosts, also where reads fail and are tried again.
 func TestBits(t *testing.T) {
 	files, err := filepath.Glob("../testdata/golden/*.gguf")
 	if err != nil || len(files) == 0 {
@@ -71,10 +71,11 @@ type bitsCase struct {
 	policy  string
 	faults  bool
 	warmed  bool // while it runs
+	hosts   int  // others that compute experts, too
 }
 
 func (c *bitsCase) String() string {
-	return fmt.Sprintf("%s/%v/share=%.2f/threads=%d/ahead=%d/%s/faults=%v/warmed=%v", c.layout, c.backend, c.share, c.threads, c.ahead, c.policy, c.faults, c.warmed)
+	return fmt.Sprintf("%s/%v/share=%.2f/threads=%d/ahead=%d/%s/faults=%v/warmed=%v/hosts=%d", c.layout, c.backend, c.share, c.threads, c.ahead, c.policy, c.faults, c.warmed, c.hosts)
 }
 
 func bitsCases() []bitsCase {
@@ -86,7 +87,7 @@ func bitsCases() []bitsCase {
 				for threads := 1; threads <= 2; threads++ {
 					for _, ahead := range []int{-1, 2} {
 						for _, faults := range []bool{false, true} {
-							all = append(all, bitsCase{layout, backend, share, threads, ahead, names[len(all)%len(names)], faults, len(all)%5 == 1})
+							all = append(all, bitsCase{layout, backend, share, threads, ahead, names[len(all)%len(names)], faults, len(all)%5 == 1, len(all) % 7 % 3})
 						}
 					}
 				}
@@ -133,7 +134,13 @@ func (c *bitsCase) check(t *testing.T, h *header, want [][]float32) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := openFlash(t.Context(), h, fp, c.options(fp))
+	o := c.options(fp)
+	var team *teamOf
+	if c.hosts > 0 && fp.Memory.Experts > 0 {
+		team = newTeam(t, h.path, c.hosts)
+		o.team = team
+	}
+	f, err := openFlash(t.Context(), h, fp, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +152,9 @@ func (c *bitsCase) check(t *testing.T, h *header, want [][]float32) {
 	if c.warmed && fp.Memory.Experts > 0 {
 		defer warmBeside(t, f.store, fp)()
 	}
+	if team != nil {
+		team.prove(f.model)
+	}
 	got, err := bitsOf(t, f.model)
 	if err != nil {
 		t.Fatal(err)
@@ -155,6 +165,9 @@ func (c *bitsCase) check(t *testing.T, h *header, want [][]float32) {
 				t.Fatalf("logit %d after token %d: %v, with all in memory %v", j, i, got[i][j], want[i][j])
 			}
 		}
+	}
+	if team != nil && !team.used() {
+		t.Errorf("some host has served no expert: %+v", team.led.Stats())
 	}
 	if c.faults && f.reader.Stats().Retries == 0 {
 		t.Error("no read was tried again: this case tests nothing of its own")

@@ -30,6 +30,9 @@ type Config struct {
 	// next, which hold prompts; "" keeps none.
 	Spill string
 
+	// Team has experts computed on other hosts; nil where this one works alone.
+	Team Team
+
 	// Progress, if set, is called while weights are read, in bytes.
 	Progress func(done, total int64)
 

@@ -51,7 +51,7 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	if c.Model == "" {
 		e.model, err = moe.FromBytes(stories.Name, stories.GGUF(), o)
 	} else {
-		e.name = strings.TrimSuffix(filepath.Base(c.Model), ".gguf")
+		e.name = modelName(c.Model)
 		err = e.openFile(ctx, c, o)
 	}
 	if err == nil {
@@ -68,6 +68,9 @@ func Open(ctx context.Context, c Config) (_ *Engine, err error) {
 	return e, nil
 }
 
+// modelName is what the model of a file is called.
+func modelName(path string) string { return strings.TrimSuffix(filepath.Base(path), ".gguf") }
+
 // openFile opens a model file within the memory that c allows.
 func (e *Engine) openFile(ctx context.Context, c Config, o moe.Options) (err error) {
 	if e.header, err = readHeader(c.Model); err != nil {
@@ -80,7 +83,10 @@ func (e *Engine) openFile(ctx context.Context, c Config, o moe.Options) (err err
 	if err != nil {
 		return err
 	}
-	fo.Options, fo.bytes, fo.progress = o, e.memory.plan.Experts, c.Progress
+	fo.Options, fo.bytes, fo.progress, fo.team = o, e.memory.plan.Experts, c.Progress, c.Team
+	if c.Team != nil {
+		fo.share = knownUse(&c.Flash, e.header, e.memory.footprint.Table)
+	}
 	if e.flash, err = openFlash(ctx, e.header, e.memory.footprint, fo); err != nil {
 		return errors.Join(err, e.memory.close())
 	}
@@ -131,7 +137,7 @@ func (e *Engine) intact() error {
 	if e.flash == nil {
 		return nil
 	}
-	if err := e.flash.check(e.header); err != nil {
+	if err := e.flash.unchanged(e.header); err != nil {
 		return fmt.Errorf("%s: %w; open the model again", e.header.path, err)
 	}
 	return nil
@@ -182,6 +188,7 @@ func (e *Engine) Notes() []string {
 	if e.flash != nil && e.flash.note != "" {
 		notes = append(notes, e.flash.note)
 	}
+	notes = append(notes, e.DiskNotes()...)
 	if note := e.ProfileNote(); note != "" {
 		notes = append(notes, note)
 	}

@@ -10,6 +10,7 @@ import (
 	"moed/moe"
 	"moed/moe/gguf"
 	"moed/offload"
+	"moed/offload/hosts"
 )
 
 // flash is a model whose weights are read from its file: the dense ones at
@@ -17,17 +18,23 @@ import (
 // is mapped, so a file that is cut off is an error and not a signal.
 type flash struct {
 	reader *flashio.Reader
+	disks  *disks
 	dense  *offload.Dense
 	store  *offload.Store // nil where the model has no routed experts
 	model  *moe.Model
-	note   string // what a user should know of it, or empty
+	hosts  *hosts.Experts // nil where no other host computes any
+	leave  func()         // ends that
+	check  *moe.Worker    // computes what they are compared with
+	note   string         // what a user should know of it, or empty
 }
 
 // flashOptions say how. The zero value is right but for bytes.
 type flashOptions struct {
 	moe.Options
-	bytes    int64 // of memory for experts
-	ahead    int   // layers to read ahead; below 0 is none
+	bytes    int64                                    // of memory for experts
+	ahead    int                                      // layers to read ahead; below 0 is none
+	team     Team                                     // nil where this host works alone
+	share    func(dst []float32, layer int) []float32 // as Led has it
 	policy   string
 	reader   flashio.Options
 	open     openFunc                // nil is flashio.Open
@@ -42,10 +49,23 @@ type header struct {
 	file *gguf.File
 	size int64
 	info os.FileInfo
+
+	disks    *diskManifest // beside it, nil where there is none
+	disksErr error         // why that beside it is of no use
 }
 
-// readHeader reads the metadata of the GGUF at path.
+// readHeader reads the metadata of the model at path, and which disks have
+// copies of its experts.
 func readHeader(path string) (*header, error) {
+	h, err := readFileHeader(path)
+	if err == nil {
+		h.disks, h.disksErr = readDiskManifest(path)
+	}
+	return h, err
+}
+
+// readFileHeader reads the metadata of the GGUF at path.
+func readFileHeader(path string) (*header, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -67,9 +87,14 @@ func readHeader(path string) (*header, error) {
 
 // denseRanges are the parts of the file that every token needs.
 func (h *header) denseRanges() []offload.Range {
+	return h.ranges(func(tensor string) bool { return !moe.IsExpertTensor(tensor) })
+}
+
+// ranges are the parts of the file with the tensors that are wanted.
+func (h *header) ranges(want func(tensor string) bool) []offload.Range {
 	var ranges []offload.Range
 	for i := range h.file.Tensors {
-		if t := &h.file.Tensors[i]; !moe.IsExpertTensor(t.Name) && t.Size > 0 {
+		if t := &h.file.Tensors[i]; want(t.Name) && t.Size > 0 {
 			ranges = append(ranges, offload.Range{Offset: t.Offset, Size: t.Size})
 		}
 	}
@@ -78,7 +103,7 @@ func (h *header) denseRanges() []offload.Range {
 
 // openFlash loads a model of which the header is known and measured.
 func openFlash(ctx context.Context, h *header, fp *moe.Footprint, o flashOptions) (_ *flash, err error) {
-	f := &flash{}
+	f := &flash{disks: &disks{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.close())
@@ -95,18 +120,25 @@ func openFlash(ctx context.Context, h *header, fp *moe.Footprint, o flashOptions
 		return nil, err
 	}
 	if fp.Memory.Experts > 0 {
-		f.store, err = offload.New(fp.Table, f.reader, offload.Options{Bytes: o.bytes, Policy: o.policy, Ahead: max(o.ahead, 0)})
+		f.disks = openDisks(h, fp.Table, open, o.reader)
+		f.store, err = offload.New(fp.Table, f.reader, offload.Options{Bytes: o.bytes, Policy: o.policy, Ahead: max(o.ahead, 0),
+			Disks: f.disks.open, Lost: f.disks.lost})
 		if err != nil {
 			return nil, err
 		}
 		o.Options.Experts = f.store
+		if o.team != nil {
+			if err := f.lead(h, fp, &o); err != nil {
+				return nil, err
+			}
+			o.Options.Experts = f.hosts
+		}
 	}
-	im := gguf.NewImage(h.file, h.path, h.size, func(t *gguf.Tensor) []byte { return f.dense.Bytes(t.Offset, t.Size) })
-	if f.model, err = moe.New(im, h.path, o.Options); err != nil {
+	if f.model, err = moe.New(h.image(f.dense), h.path, o.Options); err != nil {
 		return nil, err
 	}
 	// The file that was read must still be the one whose header was read.
-	if err := f.check(h); err != nil {
+	if err := f.unchanged(h); err != nil {
 		return nil, err
 	}
 	if f.store != nil && o.ahead >= 0 {
@@ -117,8 +149,8 @@ func openFlash(ctx context.Context, h *header, fp *moe.Footprint, o flashOptions
 	return f, nil
 }
 
-// check reports a file that is not the one that h describes.
-func (f *flash) check(h *header) error {
+// unchanged reports a file that is not the one that h describes.
+func (f *flash) unchanged(h *header) error {
 	info, err := os.Stat(h.path)
 	if err == nil && (!os.SameFile(info, h.info) || info.Size() != h.size || !info.ModTime().Equal(h.info.ModTime())) {
 		err = flashio.ErrChanged
@@ -137,6 +169,12 @@ func (f *flash) close() error {
 	if f.model != nil {
 		errs = append(errs, f.model.Close())
 	}
+	if f.leave != nil {
+		f.leave()
+	}
+	if f.check != nil {
+		errs = append(errs, f.check.Close())
+	}
 	if f.store != nil {
 		errs = append(errs, f.store.Close())
 	}
@@ -146,5 +184,6 @@ func (f *flash) close() error {
 	if f.reader != nil {
 		errs = append(errs, f.reader.Close())
 	}
+	errs = append(errs, f.disks.close())
 	return errors.Join(errs...)
 }

@@ -15,6 +15,10 @@ func (f *flash) guess(h *header, ahead int) error {
 	if err != nil {
 		return err
 	}
+	if f.hosts != nil {
+		f.store.Predict(nearby{p, f.hosts})
+		return nil
+	}
 	f.store.Predict(p)
 	return nil
 }

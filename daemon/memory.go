@@ -27,6 +27,7 @@ type memory struct {
 	store     *offload.Store // nil until serve, and without routed experts
 	pressure  *budget.Pressure
 	heap      *heapLimit // of the process
+	team      bool       // other hosts are asked for experts
 
 	mu     sync.Mutex // one changes the size of things at a time; guards the three below
 	total  int64      // the budget
@@ -53,7 +54,7 @@ func (c *Config) amount() (budget.Amount, error) {
 // is loaded. It sets in o what follows from that: the longest batch whose
 // activations are a small part, and the admission of the KV cache.
 func newMemory(c Config, h *header, o *moe.Options) (*memory, error) {
-	m := &memory{share: 1, heap: c.heap}
+	m := &memory{share: 1, heap: c.heap, team: c.Team != nil}
 	if m.heap == nil {
 		m.heap = &heapLimit{}
 	}
@@ -200,7 +201,10 @@ func (m *memory) need(h *header) budget.Need {
 		n.Heap += int64(l.Experts) * int64(l.Experts+64) // what the policy counts
 		gates = append(gates, expert.Gate{Router: kernels.Matrix{Rows: l.Experts, Cols: fp.Config.Hidden}, TopK: fp.Config.TopK})
 	}
-	n.Slack += bounces
+	n.Slack += bounces + h.bounces(t)
+	if m.team {
+		n.Slack += hostBuffers(fp)
+	}
 	n.Heap += predictor.Bytes(gates, predictor.Options{})
 	return n
 }
@@ -218,7 +222,7 @@ func (m *memory) serve(f *flash) error {
 	m.booked = m.store.Bytes()
 	m.account.Release(budget.Experts, m.plan.Experts-m.booked) // too little for one more
 	m.account.OnShort(offload.Least(m.footprint.Table), m.giveWay)
-	if want := m.footprint.Options.Threads + f.reader.Info().InFlight; runtime.GOMAXPROCS(0) < want {
+	if want := m.footprint.Options.Threads + f.inFlight(); runtime.GOMAXPROCS(0) < want {
 		runtime.GOMAXPROCS(want)
 	}
 	var err error

@@ -72,8 +72,12 @@ func Pack(ctx context.Context, o PackOptions) (*PackResult, error) {
 
 // packer is one run of Pack.
 type packer struct {
-	o      PackOptions
-	room   func(dir string) (int64, error)
+	o    PackOptions
+	room func(dir string) (int64, error)
+	// replace reports whether the target, which is no finished pack of the
+	// source, may be replaced.
+	replace func(f *os.File, size int64) bool
+
 	target packTarget
 	source *packSource
 	plan   *packPlan
@@ -83,7 +87,8 @@ func newPacker(o PackOptions) *packer {
 	if o.Out == "" {
 		o.Out = PackedName(o.Model)
 	}
-	return &packer{o: o, room: freeRoom, target: packTarget{out: o.Out, window: packWindow, writeAt: (*os.File).WriteAt}}
+	never := func(*os.File, int64) bool { return false }
+	return &packer{o: o, room: freeRoom, replace: never, target: packTarget{out: o.Out, window: packWindow, writeAt: (*os.File).WriteAt}}
 }
 
 func (p *packer) run(ctx context.Context) (*PackResult, error) {
@@ -96,7 +101,13 @@ func (p *packer) run(ctx context.Context) (*PackResult, error) {
 	if p.plan, err = newPackPlan(p.source); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.o.Model, err)
 	}
+	return p.write(ctx, start)
+}
+
+// write makes the file of the plan, unless it is there.
+func (p *packer) write(ctx context.Context, start time.Time) (*PackResult, error) {
 	r := &PackResult{Model: p.o.Model, Out: p.o.Out, Bytes: p.plan.size, Layers: p.plan.layers, Experts: len(p.plan.experts)}
+	var err error
 	if r.Already, err = p.finished(); err == nil {
 		if r.Already {
 			err = p.verifyFinished(ctx)
@@ -127,10 +138,13 @@ func (p *packer) finished() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if info.Size() != p.plan.size || !p.plan.matches(f) {
-		return false, fmt.Errorf("%s: %w", p.o.Out, ErrPackExists)
+	if info.Size() == p.plan.size && p.plan.matches(f) {
+		return true, nil
 	}
-	return true, nil
+	if p.replace(f, info.Size()) {
+		return false, nil
+	}
+	return false, fmt.Errorf("%s: %w", p.o.Out, ErrPackExists)
 }
 
 func (p *packer) verifyFinished(ctx context.Context) error {
@@ -165,10 +179,7 @@ func (p *packer) make(ctx context.Context) (resumed int64, err error) {
 
 // enough checks that the disk has room for what is still to be written.
 func (p *packer) enough() error {
-	needed := p.plan.size
-	if info, err := os.Stat(p.o.Out + partialSuffix); err == nil {
-		needed -= min(info.Size(), needed)
-	}
+	needed := p.missing()
 	dir := filepath.Dir(p.o.Out)
 	found, err := p.room(dir)
 	if err != nil {
@@ -178,6 +189,15 @@ func (p *packer) enough() error {
 		return &NoRoomError{Dir: dir, Needed: needed, Found: found}
 	}
 	return nil
+}
+
+// missing is how much is still to be written.
+func (p *packer) missing() int64 {
+	needed := p.plan.size
+	if info, err := os.Stat(p.o.Out + partialSuffix); err == nil {
+		needed -= min(info.Size(), needed)
+	}
+	return needed
 }
 
 // abandon closes the target after err. The partial file stays where the next

@@ -74,8 +74,9 @@ func (p *packer) stopped(ctx context.Context) error {
 // packRun is a few experts of one layer, one after the other.
 type packRun struct {
 	experts        []expertPlan
-	gate, up, down []byte
-	err            error // of reading
+	gate, up, down []byte // where the source is a stock file
+	bundles        []byte // where it is packed
+	err            error  // of reading
 }
 
 // packExperts writes the experts from number next on. While some are packed and
@@ -145,10 +146,11 @@ func (p *packer) readRuns(ctx context.Context, experts []expertPlan, free <-chan
 }
 
 // runLength is how many of the experts, of which there is at least one, make a
-// run.
+// run: those that follow the first in the source too.
 func runLength(experts []expertPlan) int {
 	n, bytes := 0, int64(0)
-	for n < len(experts) && experts[n].layerPlan == experts[0].layerPlan && (n == 0 || bytes+experts[n].Bytes() <= packRunBytes) {
+	for n < len(experts) && experts[n].layerPlan == experts[0].layerPlan && experts[n].Expert == experts[0].Expert+n &&
+		(n == 0 || bytes+experts[n].Bytes() <= packRunBytes) {
 		bytes += experts[n].Bytes()
 		n++
 	}
@@ -158,6 +160,9 @@ func runLength(experts []expertPlan) int {
 func (p *packer) readRun(r *packRun) error {
 	first, n := &r.experts[0], int64(len(r.experts))
 	g := first.geometry
+	if first.Bundles.Group > 0 {
+		return p.readBundles(r)
+	}
 	r.gate, r.up, r.down = sized(r.gate, n*g.GateBytes), sized(r.up, n*g.UpBytes), sized(r.down, n*g.DownBytes)
 	at := int64(first.Expert)
 	err := p.source.readAt(r.gate, first.Gate.Offset+at*g.GateBytes)
@@ -173,6 +178,21 @@ func (p *packer) readRun(r *packRun) error {
 	return nil
 }
 
+// readBundles reads a run from a source that is packed already.
+func (p *packer) readBundles(r *packRun) error {
+	g, first := r.experts[0].geometry, &r.experts[0]
+	r.bundles = sized(r.bundles, g.Stride*int64(len(r.experts)))
+	if err := p.source.readAt(r.bundles, first.Bundles.Offset+int64(first.Expert)*g.Stride); err != nil {
+		return fmt.Errorf("%d experts from %v on: %w", len(r.experts), first.ID, err)
+	}
+	for i := range r.experts {
+		if err := g.Verify(r.bundles[int64(i)*g.Stride:][:g.Stride], r.experts[i].ID); err != nil {
+			return fmt.Errorf("%s: %w", p.source.f.Name(), err)
+		}
+	}
+	return nil
+}
+
 // matrices are those of expert i of the run.
 func (r *packRun) matrices(i int) (gate, up, down []byte) {
 	g, at := r.experts[0].geometry, int64(i)
@@ -182,6 +202,10 @@ func (r *packRun) matrices(i int) (gate, up, down []byte) {
 func (p *packer) writeRun(r *packRun, memory *flashio.Arena) error {
 	g := r.experts[0].geometry
 	packed := memory.Bytes(0, g.Stride*int64(len(r.experts)))
+	if r.experts[0].Bundles.Group > 0 {
+		copy(packed, r.bundles)
+		return p.target.writeBundles(packed, r.experts[0].to)
+	}
 	for i := range r.experts {
 		gate, up, down := r.matrices(i)
 		g.Pack(packed[int64(i)*g.Stride:][:g.Stride], r.experts[i].ID, gate, up, down)

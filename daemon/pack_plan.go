@@ -42,8 +42,17 @@ type expertPlan struct {
 
 // layerPlan is what the experts of a layer share.
 type layerPlan struct {
-	expert.Layer // in the source
+	expert.Layer // in the source; its Experts are those that are packed
 	geometry     *bundle.Geometry
+	listed       []int // which they are, ascending; nil: all
+}
+
+// number is which expert of the source the i-th is that is packed.
+func (l *layerPlan) number(i int) int {
+	if l.listed == nil {
+		return i
+	}
+	return l.listed[i]
 }
 
 func newPackPlan(s *packSource) (*packPlan, error) {
@@ -81,11 +90,11 @@ func layerPlans(table *expert.Table) ([]*layerPlan, error) {
 		if l.Experts == 0 {
 			continue
 		}
-		g, err := bundle.New(bundleShape(&l.Gate), bundleShape(&l.Up), bundleShape(&l.Down), 0)
+		g, err := bundle.New(bundleShape(&l.Gate), bundleShape(&l.Up), bundleShape(&l.Down), l.Bundles.Group)
 		if err != nil {
 			return nil, fmt.Errorf("experts of layer %d: %w", i, err)
 		}
-		plans[i], some = &layerPlan{*l, g}, true
+		plans[i], some = &layerPlan{Layer: *l, geometry: g}, true
 	}
 	if !some {
 		return nil, errors.New("has no experts, so there is nothing to pack")
@@ -99,17 +108,44 @@ func bundleShape(s *expert.Stack) bundle.Shape {
 
 // setPackKeys copies the metadata and adds that of a packed file.
 func setPackKeys(w *gguf.Writer, s *packSource, layers []*layerPlan) error {
-	type pair struct {
-		key   string
-		value any
-	}
-	keys := []pair{{"general.alignment", uint32(bundle.Align)}}
+	keys := []packKey{{"general.alignment", uint32(bundle.Align)}}
 	for _, key := range s.head.Keys() {
 		if key != "general.alignment" {
 			v, _ := s.head.Value(key)
-			keys = append(keys, pair{key, v})
+			keys = append(keys, packKey{key, v})
 		}
 	}
+	keys = append(keys, bundleKeys(layers)...)
+	model, _ := s.head.String("general.name")
+	return setKeys(w, append(keys, []packKey{
+		{"moed.bundle.source.file", s.info.Name()},
+		{"moed.bundle.source.size", s.info.Size()},
+		{"moed.bundle.source.time", s.info.ModTime().UnixNano()},
+		{keySourceSum, hex.EncodeToString(s.sum[:])},
+		{"moed.bundle.source.model", model},
+	}...))
+}
+
+// keySourceSum has the SHA-256 of the header of the file that was packed.
+const keySourceSum = "moed.bundle.source.header_sha256"
+
+// packKey is one key of a file's metadata.
+type packKey struct {
+	key   string
+	value any
+}
+
+func setKeys(w *gguf.Writer, keys []packKey) error {
+	for _, k := range keys {
+		if err := w.Set(k.key, k.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bundleKeys say how the layers are packed.
+func bundleKeys(layers []*layerPlan) []packKey {
 	var number, group, gate, up, down, hidden, width []uint32
 	for i, l := range layers {
 		if l != nil {
@@ -122,8 +158,7 @@ func setPackKeys(w *gguf.Writer, s *packSource, layers []*layerPlan) error {
 			width = append(width, uint32(l.Gate.Rows))
 		}
 	}
-	model, _ := s.head.String("general.name")
-	keys = append(keys, []pair{
+	return []packKey{
 		{moe.KeyBundleVersion, uint32(moe.BundleVersion)},
 		{moe.KeyBundleLayers, number},
 		{moe.KeyBundleGroups, group},
@@ -132,18 +167,7 @@ func setPackKeys(w *gguf.Writer, s *packSource, layers []*layerPlan) error {
 		{moe.KeyBundleDownTypes, down},
 		{moe.KeyBundleHidden, hidden},
 		{moe.KeyBundleWidths, width},
-		{"moed.bundle.source.file", s.info.Name()},
-		{"moed.bundle.source.size", s.info.Size()},
-		{"moed.bundle.source.time", s.info.ModTime().UnixNano()},
-		{"moed.bundle.source.header_sha256", hex.EncodeToString(s.sum[:])},
-		{"moed.bundle.source.model", model},
-	}...)
-	for _, k := range keys {
-		if err := w.Set(k.key, k.value); err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
 // addTensors adds the tensors that are copied, in the order of the source, and
@@ -194,7 +218,7 @@ func (p *packPlan) place(w *gguf.Writer, layers []*layerPlan) error {
 		}
 		p.layers++
 		for e := range l.Experts {
-			p.experts = append(p.experts, expertPlan{bundle.ID{Layer: i, Expert: e}, l, at})
+			p.experts = append(p.experts, expertPlan{bundle.ID{Layer: i, Expert: l.number(e)}, l, at})
 			at += l.geometry.Stride
 		}
 	}

@@ -62,6 +62,12 @@ func (p *packer) verifyRun(r *packRun, f *os.File, packed []byte) error {
 	if err := readPacked(f, packed, r.experts[0].to); err != nil {
 		return err
 	}
+	if r.experts[0].Bundles.Group > 0 {
+		if !bytes.Equal(packed, r.bundles) {
+			return fmt.Errorf("%s: %w: %v or the next", f.Name(), errPackDiffers, r.experts[0].ID)
+		}
+		return nil
+	}
 	gate, up, down := make([]byte, g.GateBytes), make([]byte, g.UpBytes), make([]byte, g.DownBytes)
 	for i := range r.experts {
 		id, bundles := r.experts[i].ID, packed[int64(i)*g.Stride:][:g.Stride]

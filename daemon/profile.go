@@ -68,7 +68,7 @@ func openUsage(c *FlashConfig, h *header, t *expert.Table, f *flash, l *listener
 	ctx, cancel := context.WithCancel(context.Background())
 	u.end = cancel
 	seed(f.store, kept)
-	go u.warm(ctx, f.store, orderOf(kept, t)) // ends with the order, or with close
+	go u.warm(ctx, f.store, f.near(orderOf(kept, t))) // ends with the order, or with close
 	return u
 }
 

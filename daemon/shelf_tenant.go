@@ -124,7 +124,7 @@ func measure(c Config, path string, total int64) (need, error) {
 		c.Threads = processors
 	}
 	o := moe.Options{Threads: c.Threads, Context: c.Context, KV: kv}
-	m := &memory{share: 1}
+	m := &memory{share: 1, team: c.Team != nil}
 	var small *TooSmallError
 	if err := m.divide(h, &o, 0); !errors.As(err, &small) {
 		return need{}, err

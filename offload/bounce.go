@@ -19,24 +19,22 @@ type bounces struct {
 // read into, and one whose expert is being taken apart.
 const bounceFactor = 2
 
-// makeBounces makes them for a model that has packed layers.
+// makeBounces makes them for a model that has packed layers, on any disk.
 func (s *Store) makeBounces() error {
-	size := int64(0)
-	for i := range s.layers {
-		l := &s.layers[i]
-		if l.Bundles.Group == 0 {
-			continue
+	size, reads := int64(0), 0
+	for _, d := range s.disks {
+		largest, err := s.bounce(d)
+		if err != nil {
+			return err
 		}
-		var err error
-		if l.packed, err = geometry(&l.Layer); err != nil {
-			return fmt.Errorf("layer %d: %w", i, err)
+		if largest > 0 {
+			size, reads = max(size, largest), reads+d.reader.Info().InFlight
 		}
-		size = max(size, l.Bundles.Stride)
 	}
 	if size == 0 {
 		return nil
 	}
-	count := int64(bounceFactor * s.reader.Info().InFlight)
+	count := int64(bounceFactor * reads)
 	arena, err := flashio.NewArena(count*size, flashio.ArenaOptions{})
 	if err != nil {
 		return err
@@ -46,6 +44,27 @@ func (s *Store) makeBounces() error {
 		s.bounces.idle = append(s.bounces.idle, arena.Buffer(i*size, size))
 	}
 	return nil
+}
+
+// bounce finds the geometries of a disk's packed layers, and how large the
+// largest expert is: 0 where none is packed.
+func (s *Store) bounce(d *disk) (largest int64, err error) {
+	for i := range d.layers {
+		l := &d.layers[i]
+		if l.bundles.Group == 0 {
+			continue
+		}
+		as := s.layers[i].Layer
+		as.Bundles = l.bundles
+		if l.packed, err = geometry(&as); err != nil {
+			if d.number > 0 {
+				return 0, fmt.Errorf("disk %q: layer %d: %w", d.name, i, err)
+			}
+			return 0, fmt.Errorf("layer %d: %w", i, err)
+		}
+		largest = max(largest, l.bundles.Stride)
+	}
+	return largest, nil
 }
 
 // geometry is that of a packed layer, whose stride must be the file's.
@@ -80,16 +99,23 @@ type place struct {
 }
 
 // land takes a packed expert apart into its slot. The checksums were made when
-// the model was packed: a byte that the disk has lost since does not pass.
+// the model was packed: a byte that the disk has lost since does not pass. They
+// do not tell models apart, so that a disk's file must also be the one that was
+// opened; who computes with the model's own looks after that.
 func (s *Store) land(rd *read) error {
 	l, id := &s.layers[rd.layer], bundle.ID{Layer: int(rd.layer), Expert: int(rd.expert)}
-	src := rd.place.used.Bytes()
-	if err := l.packed.Verify(src, id); err != nil {
+	src, packed := rd.place.used.Bytes(), rd.disk.layers[rd.layer].packed
+	if rd.disk.number > 0 {
+		if err := rd.disk.reader.Check(); err != nil {
+			return err
+		}
+	}
+	if err := packed.Verify(src, id); err != nil {
 		return err
 	}
 	var m [3][]byte
 	for k := range m {
 		m[k] = l.matrix(rd.slot, int(rd.expert), k)
 	}
-	return l.packed.Unpack(m[0], m[1], m[2], src, id)
+	return packed.Unpack(m[0], m[1], m[2], src, id)
 }

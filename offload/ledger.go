@@ -130,11 +130,15 @@ type pass struct {
 	tokens int           // of its batch
 }
 
-// measure takes in how many bytes came in how long a time with a read under way.
-func (l *ledger) measure(bytes int64, busy time.Duration) {
-	if busy > time.Millisecond {
-		rate := l.flash.Rate + passPace*(float64(bytes)/busy.Seconds()-l.flash.Rate)
-		l.flash = cost.Flash{Stream: rate, Rate: rate}
+// measure takes in how many bytes came in how long a time with a read under way:
+// busy adds the times of all disks up, and together is that with any of them.
+func (l *ledger) measure(bytes int64, busy, together time.Duration) {
+	if busy <= time.Millisecond || together <= 0 {
+		return
+	}
+	l.flash = cost.Flash{
+		Stream: l.flash.Stream + passPace*(float64(bytes)/busy.Seconds()-l.flash.Stream),
+		Rate:   l.flash.Rate + passPace*(float64(bytes)/together.Seconds()-l.flash.Rate),
 	}
 }
 

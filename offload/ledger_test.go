@@ -81,9 +81,9 @@ func TestCap(t *testing.T) {
 func TestMeasure(t *testing.T) {
 	l := newLedger(1)
 	for range 100 {
-		l.measure(3e6, 30*time.Millisecond)
+		l.measure(3e6, 30*time.Millisecond, 30*time.Millisecond)
 	}
-	l.measure(1<<40, 0) // nothing can be told from that
+	l.measure(1<<40, 0, 0) // nothing can be told from that
 	if got, want := l.flash, (cost.Flash{Stream: 1e8, Rate: 1e8}); got.Rate < 0.99*want.Rate || got.Rate > 1.01*want.Rate || got.Stream != got.Rate {
 		t.Errorf("found %+v, want %+v", got, want)
 	}

@@ -20,6 +20,20 @@ type Stats struct {
 	Evicted int64         // experts that made room for others
 	Stall   time.Duration // time that Next has waited
 	Asking  time.Duration // time that the predictor has taken
+
+	Disks []DiskStats // the model's own file first, then those of Options.Disks
+}
+
+// DiskStats counts what one file has given, also for other things than experts.
+type DiskStats struct {
+	Name   string // "" for the model's own file
+	Path   string
+	Down   bool          // out of use, for now or for good
+	Reads  int64         // that went to the device
+	Bytes  int64         // that came
+	Busy   time.Duration // with at least one read under way
+	Failed int64         // reads of experts that failed, or gave what was not wanted
+	Queued int64         // bytes of experts asked for and not come; no count, but as it is now
 }
 
 // LayerStats counts the demands of one layer. What is wanted and neither a hit
@@ -72,6 +86,14 @@ func (s *Stats) Sub(earlier *Stats) Stats {
 	d.Evicted -= earlier.Evicted
 	d.Stall -= earlier.Stall
 	d.Asking -= earlier.Asking
+	d.Disks = slices.Clone(s.Disks)
+	for i := range min(len(d.Disks), len(earlier.Disks)) {
+		x, e := &d.Disks[i], &earlier.Disks[i]
+		x.Reads -= e.Reads
+		x.Bytes -= e.Bytes
+		x.Busy -= e.Busy
+		x.Failed -= e.Failed
+	}
 	return d
 }
 
@@ -81,6 +103,12 @@ func (s *Store) Stats() Stats {
 	defer s.mu.Unlock()
 	c := s.stats
 	c.Layers = slices.Clone(s.stats.Layers)
+	c.Disks = make([]DiskStats, len(s.disks))
+	for i, d := range s.disks {
+		r := d.reader.Stats()
+		c.Disks[i] = DiskStats{Name: d.name, Path: d.reader.Info().Name, Down: d.state != well,
+			Reads: r.Reads, Bytes: r.Bytes, Busy: r.Busy, Failed: d.failed, Queued: d.queued}
+	}
 	return c
 }
 

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"moed/flashio"
-	"moed/flashio/bundle"
 	"moed/moe/expert"
 	"moed/offload/policy"
 )
@@ -33,6 +33,13 @@ type Options struct {
 	Policy string
 	// Ahead is how many layers ahead the Predictor is asked; 0 is 2.
 	Ahead int
+	// Disks are more files with some of the experts. Those that none has are
+	// read from the model's own file, and so are all where a disk fails.
+	Disks []Disk
+	// Lost is told when a disk of Disks is taken out of use, with the reason,
+	// and with nil when one is in use again. It may be nil, is called by
+	// goroutines of the readers, must not block, and must not use the store.
+	Lost func(disk string, err error)
 }
 
 const defaultAhead = 2
@@ -44,12 +51,13 @@ const defaultAhead = 2
 // to the Reader then), or held. A held slot is on loan while pins is above
 // zero; only one without pins can become a victim.
 type Store struct {
-	reader  *flashio.Reader
+	disks   []*disk // the model's own file is the first
 	layers  []layer
 	experts int // most of a layer: expert e of layer l has number l·experts + e
 	ahead   int
 
 	policyName string
+	lost       func(disk string, err error) // Options.Lost, or nil
 
 	mu        sync.Mutex // guards all below
 	policy    policy.Policy
@@ -57,11 +65,13 @@ type Store struct {
 	classes   []*class
 	where     []int32 // [number] its slot in its layer's class, or none
 	expected  [][]expected
-	idle      []*read   // not in use
-	underWay  int       // reads submitted and not done
-	warming   *warming  // a Warm at work, or nil
-	quiet     sync.Cond // none is under way
-	bounces   *bounces  // nil where no layer is packed
+	idle      []*read       // not in use
+	underWay  int           // reads submitted and not done
+	warming   *warming      // a Warm at work, or nil
+	quiet     sync.Cond     // none is under way
+	since     time.Time     // when the first of those under way was submitted, or counted into working
+	working   time.Duration // of this pass with any under way
+	bounces   *bounces      // nil where no layer is packed
 	streams   []*stream
 	loans     loans
 	held      int // experts held, in all classes
@@ -69,8 +79,7 @@ type Store struct {
 	stats     Stats
 	ledger    ledger
 	passing   passing
-	read      flashio.Stats // when the pass at hand began
-	visiting  policy.Visit  // scratch, and the next three
+	visiting  policy.Visit // scratch, and the next three
 	mean      []float32
 	foreseen  []int32
 	likely    []float32
@@ -85,18 +94,17 @@ const none = -1
 // layer is what the store knows of one layer.
 type layer struct {
 	expert.Layer
-	class  *class // nil for a layer without experts
-	shape  shape
-	packed *bundle.Geometry // nil where the file is a stock one
+	class *class // nil for a layer without experts
+	shape shape
 }
 
-// New makes an empty store of the experts in t, read with r. The caller keeps r
-// and closes it after the store.
+// New makes an empty store of the experts in t, read with r from the model's own
+// file and from the disks of o. The caller keeps r and closes it after the store.
 func New(t *expert.Table, r *flashio.Reader, o Options) (*Store, error) {
 	if o.Policy == "" {
 		o.Policy = policy.Default
 	}
-	s := &Store{reader: r, ahead: o.Ahead, policyName: o.Policy, layers: make([]layer, len(t.Layers)), expected: make([][]expected, len(t.Layers)), ledger: newLedger(len(t.Layers))}
+	s := &Store{ahead: o.Ahead, policyName: o.Policy, lost: o.Lost, layers: make([]layer, len(t.Layers)), expected: make([][]expected, len(t.Layers)), ledger: newLedger(len(t.Layers))}
 	s.quiet.L = &s.mu
 	if s.ahead == 0 {
 		s.ahead = defaultAhead
@@ -108,6 +116,9 @@ func New(t *expert.Table, r *flashio.Reader, o Options) (*Store, error) {
 	}
 	if s.experts == 0 {
 		return nil, fmt.Errorf("the model has no routed experts")
+	}
+	if err := s.makeDisks(r, o.Disks); err != nil {
+		return nil, err
 	}
 	var err error
 	if s.policy, err = policy.New(o.Policy, policy.Shape{Layers: len(s.layers), Experts: s.experts}); err != nil {

@@ -109,9 +109,7 @@ func (s *Store) enter(d *expert.Demand, now time.Time) {
 	if !ok {
 		return
 	}
-	r := s.reader.Stats()
-	s.ledger.measure(r.Bytes-s.read.Bytes, r.Busy-s.read.Busy)
-	s.read = r
+	s.measure(now)
 	if ended.tokens == 1 {
 		s.ledger.turn(ended)
 	}
@@ -130,7 +128,7 @@ func (s *Store) meet(c *class, i int32, ls *LayerStats, now time.Time) {
 	if rd.guess {
 		rd.guess = false
 		s.passing.reads(1, now)
-		s.reader.Raise(&rd.Request)
+		rd.disk.reader.Raise(&rd.Request)
 	}
 }
 

@@ -41,7 +41,7 @@ type warming struct {
 // its last read has ended. It calls progress, if that is not nil, with the number
 // so far. One Warm may run at a time, beside anything else.
 func (s *Store) Warm(ctx context.Context, order []Key, progress func(read int)) (int, error) {
-	w := &warming{store: s, left: slices.Clone(order), most: s.reader.Info().InFlight, wake: make(chan struct{}, 1)}
+	w := &warming{store: s, left: slices.Clone(order), most: s.inFlight(), wake: make(chan struct{}, 1)}
 	slices.Reverse(w.left)
 	if err := w.enter(); err != nil {
 		return 0, err

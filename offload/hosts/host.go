@@ -37,19 +37,19 @@ type HostStats struct {
 type host struct {
 	name string
 
-	mu      sync.Mutex // guards what is below
-	state   State
-	why     string
-	start   string
-	trying  bool
-	until   time.Time // when one that rests is tried again
-	pause   time.Duration
-	pauses  int // doublings of pause
-	counted HostStats
-	took    []time.Duration // the last answers, as if they had been of one pair
-	next    int             // in took
-	p50     time.Duration
-	p99     time.Duration
+	mu     sync.Mutex // guards what is below
+	state  State
+	why    string
+	start  string
+	trying bool
+	until  time.Time // when one that rests is tried again
+	pause  time.Duration
+	pauses int // doublings of pause
+	counts HostStats
+	took   []time.Duration // the last answers, as if they had been of one pair
+	next   int             // in took
+	p50    time.Duration
+	p99    time.Duration
 }
 
 const (
@@ -101,6 +101,13 @@ func (h *host) use(now time.Time) (ready, trial bool) {
 	return false, false
 }
 
+// counted reports whether the host is relied on, or soon will be.
+func (h *host) counted() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state == Ready || h.state == Untried
+}
+
 // tried ends a trial: without an error the host is ready.
 func (h *host) tried(err error, refused bool, now time.Time) {
 	h.mu.Lock()
@@ -145,15 +152,15 @@ func (h *host) wait(pairs int, most time.Duration) time.Duration {
 func (h *host) asked(bytes int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.counted.Asked++
-	h.counted.Sent += int64(bytes)
+	h.counts.Asked++
+	h.counts.Sent += int64(bytes)
 }
 
 // answered notes how long an answer took, late or not.
 func (h *host) answered(bytes, pairs int, took time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.counted.Received += int64(bytes)
+	h.counts.Received += int64(bytes)
 	took = time.Duration(float64(took) / weight(pairs))
 	if len(h.took) < history {
 		h.took = append(h.took, took)
@@ -172,8 +179,8 @@ func (h *host) answered(bytes, pairs int, took time.Duration) {
 func (h *host) late(experts int, waited time.Duration, at time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.counted.Late++
-	h.counted.Instead += int64(experts)
+	h.counts.Late++
+	h.counts.Instead += int64(experts)
 	return h.fault("no answer within "+waited.Round(time.Millisecond).String(), at)
 }
 
@@ -181,8 +188,8 @@ func (h *host) late(experts int, waited time.Duration, at time.Time) bool {
 func (h *host) failed(experts int, err error, at time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.counted.Failed++
-	h.counted.Instead += int64(experts)
+	h.counts.Failed++
+	h.counts.Instead += int64(experts)
 	return h.fault(err.Error(), at)
 }
 
@@ -199,13 +206,13 @@ func (h *host) fault(why string, at time.Time) bool {
 func (h *host) served(experts int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.counted.Experts += int64(experts)
+	h.counts.Experts += int64(experts)
 }
 
 func (h *host) stats() HostStats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := h.counted
+	s := h.counts
 	s.Name, s.State, s.Why, s.P50, s.P99 = h.name, h.state, h.why, h.p50, h.p99
 	if s.State == "" {
 		s.State = Absent

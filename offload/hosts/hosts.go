@@ -132,6 +132,16 @@ func (e *Experts) check(p *Plan) error {
 	return nil
 }
 
+// Away reports whether another host is counted on for an expert.
+func (e *Experts) Away(layer int, expert int32) bool {
+	p := e.plan.Load()
+	if layer >= len(p.Where) || int(expert) >= len(p.Where[layer]) {
+		return false
+	}
+	where := p.Where[layer][expert]
+	return !slices.Contains(where, Here) && slices.ContainsFunc(where, func(h int16) bool { return p.hosts[h].counted() })
+}
+
 // Revision is that of the plan that is followed.
 func (e *Experts) Revision() uint64 { return e.plan.Load().Revision }
 

@@ -14,8 +14,9 @@ import (
 // errDiffers is a host whose answer is not what this one computes.
 var errDiffers = errors.New("it gives other numbers: its file or its build differs")
 
-// trialExperts is how many experts a trial asks for.
-const trialExperts = 4
+// TrialExperts is how many experts a trial asks for, of one row, and so the least
+// pairs that a Computer of Options.Check must do at once.
+const TrialExperts = 4
 
 // try asks a host for some experts of a demand's layer that the plan has there,
 // for the demand's first token, and compares. It does not hold up the demand: the
@@ -24,7 +25,7 @@ func (e *Experts) try(ctx context.Context, h *host, p *plan, d *expert.Demand) {
 	j := &expert.Job{Layer: d.Layer, Hidden: slices.Clone(d.Hidden[:e.shape.Hidden])}
 	for i, where := range p.Where[d.Layer] {
 		for _, at := range where {
-			if at != Here && p.hosts[at] == h && len(j.Experts) < trialExperts {
+			if at != Here && p.hosts[at] == h && len(j.Experts) < TrialExperts {
 				j.Experts, j.Counts, j.Rows = append(j.Experts, int32(i)), append(j.Counts, 1), append(j.Rows, 0)
 			}
 		}
