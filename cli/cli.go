@@ -118,6 +118,7 @@ func commands(u *ui) []*cli.Command {
 		planCommand(u),
 		benchCommand(u),
 		packCommand(u),
+		placementCommand(u),
 		traceCommand(u),
 		replayCommand(u),
 		trainCommand(u),

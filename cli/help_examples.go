@@ -33,6 +33,9 @@ moed show qwen3-30b`,
 moed plan qwen3-30b.gguf --memory 4G --ctx 8192 --json`,
 		"bench": `moed bench
 moed bench qwen3-30b.gguf --memory 4G --prompt-tokens 512 --tokens 64`,
+		"place": `moed place qwen3-30b.gguf --trace qwen3-30b.trace --devices disks.yaml -o plan.json --svg plan.svg
+moed place --trace qwen3-30b.trace --devices boxes.yaml --simulate --hosts 1,2,3,4,8
+moed place --measure /mnt/disk1 /mnt/disk2 -o disks.yaml`,
 		"pull": `moed pull https://example.org/qwen3-30b.gguf
 moed pull /media/stick/qwen3-30b.gguf --name qwen`,
 		"verify": `moed verify
