@@ -22,7 +22,7 @@ func arrows() map[string][]string {
 	moe := []string{"moe/gguf", "moe/ggml", "moe/tokenizer", "moe/chat", "moe/kernels", "moe/expert"}
 	return map[string][]string{
 		"cli/moed": {"cli"},
-		"cli": {"daemon", "daemon/api", "daemon/service", "daemon/socket", "daemon/systemd",
+		"cli": {"daemon", "daemon/api", "daemon/cluster", "daemon/service", "daemon/socket", "daemon/systemd",
 			"placement", "predictor/trace", "flashio", "offload/budget", "moe", "moe/gguf",
 			"cli/fetch", "cli/logbook", "cli/schema", "cli/screen", "cli/template", "cli/userdir"},
 		"cli/fetch":    {"moe/gguf"},
@@ -32,7 +32,8 @@ func arrows() map[string][]string {
 		"cli/template": nil,
 		"cli/userdir":  nil,
 
-		"daemon/service":   {"daemon", "daemon/server", "daemon/socket", "offload/budget"},
+		"daemon/service":   {"daemon", "daemon/api", "daemon/server", "daemon/socket", "daemon/cluster", "daemon/team", "offload/budget"},
+		"daemon/team":      {"daemon", "daemon/cluster", "offload/hosts", "placement"},
 		"daemon/server":    {"daemon", "daemon/api", "daemon/web", "daemon/openai", "daemon/ollama", "daemon/llamacpp", "daemon/anthropic", "daemon/ui"},
 		"daemon/openai":    {"daemon", "daemon/web"},
 		"daemon/ollama":    {"daemon", "daemon/web"},

@@ -129,6 +129,7 @@ func commands(u *ui) []*cli.Command {
 		serveCommand(u),
 		serviceCommand(u),
 		tokenCommand(u),
+		clusterCommand(u),
 		psCommand(u),
 		loadCommand(u),
 		unloadCommand(u),

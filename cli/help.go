@@ -33,7 +33,7 @@ func commandSections() []section {
 	return []section{
 		{"Ask", "prompt chat logs templates fragments schemas tools"},
 		{"Models", "models aliases pull verify rm inspect plan"},
-		{"Daemon", "serve service token ps load unload top"},
+		{"Daemon", "serve service token cluster ps load unload top"},
 		{"Speed", "doctor bench pack place trace replay train-predictor predict"},
 		{"Shell", "completion version"},
 	}

@@ -52,6 +52,13 @@ func serveFlags() []cli.Flag {
 		text("tls-cert", "serve TCP with the certificate in `FILE`"),
 		text("tls-key", "its key is in `FILE`"),
 		switchFlag("allow-remote", "let other machines reach a TCP address; TLS is wanted, too"),
+		text("cluster", "have other hosts compute experts: they join at `ADDRESS`, host:port; or the URL of a NATS that runs already"),
+		text("join", "compute experts for the coordinator at `URL`, by default the invitation's"),
+		text("invitation", "join with `FILE` (moed cluster invite)"),
+		text("name", "this host's `NAME` in the cluster"),
+		text("room", "with --join: give `SIZE` of the memory to experts of the cluster, by default all but an eighth"),
+		texts("plan", "with --cluster: place experts by the `PLAN` of moed place; repeatable"),
+		text("cluster-dir", "with --cluster: keep its keys and plans in `DIR`"),
 		text("log-format", "write the log as `FORMAT`: text, json or journal"),
 		text("log-level", "write what is at least `LEVEL`: debug, info, warn or error"),
 		text("ollama-version", "tell clients of Ollama `VERSION`"),
@@ -126,6 +133,8 @@ func fromFlags(c *cli.Context, config *service.Config) error {
 		"memory": &config.Memory, "model": &config.Model, "kv": &config.KV, "keep-alive": &config.KeepAlive, "spill": &config.Spill,
 		"drain-timeout": &config.DrainTimeout, "tokens-file": &config.TokensFile, "tls-cert": &config.TLSCert, "tls-key": &config.TLSKey,
 		"log-format": &config.LogFormat, "log-level": &config.LogLevel, "ollama-version": &config.OllamaVersion,
+		"cluster": &config.Cluster, "join": &config.Join, "invitation": &config.Invitation, "name": &config.Name, "room": &config.Room,
+		"cluster-dir": &config.ClusterDir,
 	} {
 		if c.IsSet(name) {
 			*to = c.String(name)
@@ -137,7 +146,7 @@ func fromFlags(c *cli.Context, config *service.Config) error {
 		}
 	}
 	for name, to := range map[string]*[]string{"listen": (*[]string)(&config.Listen), "models-dir": (*[]string)(&config.ModelsDir),
-		"origin": &config.Origins, "host": &config.Hosts} {
+		"plan": (*[]string)(&config.Plans), "origin": &config.Origins, "host": &config.Hosts} {
 		if c.IsSet(name) {
 			*to = c.StringSlice(name)
 		}
@@ -180,7 +189,17 @@ func furnish(config *service.Config) error {
 		config.Model = strings.TrimSuffix(file, filepath.Ext(file))
 		config.ModelsDir = append(service.List{either(dir, ".")}, config.ModelsDir...)
 	}
-	paths := []*string{&config.TokensFile, &config.TLSCert, &config.TLSKey, &config.Spill}
+	if config.ClusterDir == "" && config.Cluster != "" {
+		dir, err := clusterDir()
+		if err != nil {
+			return err
+		}
+		config.ClusterDir = dir
+	}
+	paths := []*string{&config.TokensFile, &config.TLSCert, &config.TLSKey, &config.Spill, &config.Invitation, &config.ClusterDir}
+	for i := range config.Plans {
+		paths = append(paths, &config.Plans[i])
+	}
 	for i := range config.ModelsDir {
 		paths = append(paths, &config.ModelsDir[i])
 	}
@@ -204,6 +223,16 @@ func modelsOfService() (string, error) {
 		return filepath.Join(filepath.SplitList(dir)[0], "models"), nil
 	}
 	return userdir.Models()
+}
+
+// clusterDir is where the coordinator keeps its keys and plans: what the service
+// manager says, or among the user's data.
+func clusterDir() (string, error) {
+	if dir := os.Getenv("STATE_DIRECTORY"); filepath.IsAbs(dir) {
+		return filepath.Join(filepath.SplitList(dir)[0], "cluster"), nil
+	}
+	dir, err := userdir.Data()
+	return filepath.Join(dir, "cluster"), err
 }
 
 // explainServe adds what to do about a daemon that does not begin.

@@ -59,12 +59,16 @@ func (e *Engine) Stats() EngineStats {
 	s.Prefixes, s.Memory.Prefix = l.kept.len(), l.kept.bytes()
 	if e.flash != nil && e.flash.store != nil {
 		s.countStore(e.flash.store.Stats())
+		if e.flash.hosts != nil {
+			s.Hosts, s.PlanRevision = e.flash.hosts.Stats(), e.flash.hosts.Revision()
+		}
 	}
 	return s
 }
 
 func (s *EngineStats) countStore(o offload.Stats) {
 	s.Stall, s.Reads, s.BytesRead, s.Evictions = o.Stall, o.Reads, o.Bytes, o.Evicted
+	s.Disks = o.Disks
 	s.Layers = make([]LayerUse, len(o.Layers))
 	for i, l := range o.Layers {
 		s.Layers[i] = LayerUse{Wanted: l.Wanted, Hits: l.Hits, Late: l.Late}

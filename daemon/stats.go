@@ -1,6 +1,11 @@
 package daemon
 
-import "time"
+import (
+	"time"
+
+	"moed/offload"
+	"moed/offload/hosts"
+)
 
 // Phases of a request.
 const (
@@ -57,8 +62,11 @@ type EngineStats struct {
 	BytesRead       int64
 	Evictions       int64
 	Layers          []LayerUse
-	FirstToken      Histogram // seconds from request to first token
-	BetweenTokens   Histogram // seconds
+	Disks           []offload.DiskStats // the model's own file first
+	Hosts           []hosts.HostStats   // others that compute experts, by name
+	PlanRevision    uint64              // by which they are asked; 0 is none
+	FirstToken      Histogram           // seconds from request to first token
+	BetweenTokens   Histogram           // seconds
 	Memory          MemoryUse
 	Context         int     // tokens a request may have
 	ContextUsed     int     // by the longest request under way

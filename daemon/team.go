@@ -112,19 +112,3 @@ func (f *flash) near(order []offload.Key) []offload.Key {
 	}
 	return slices.DeleteFunc(order, func(k offload.Key) bool { return f.hosts.Away(k.Layer, int32(k.Expert)) })
 }
-
-// Hosts says what became of requests to other hosts, nil where there are none.
-func (e *Engine) Hosts() []hosts.HostStats {
-	if e.flash == nil || e.flash.hosts == nil {
-		return nil
-	}
-	return e.flash.hosts.Stats()
-}
-
-// PlanRevision is that of the plan by which other hosts are asked; 0 is none.
-func (e *Engine) PlanRevision() uint64 {
-	if e.flash == nil || e.flash.hosts == nil {
-		return 0
-	}
-	return e.flash.hosts.Revision()
-}

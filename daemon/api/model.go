@@ -49,6 +49,11 @@ type Model struct {
 	// LayerHits is the part of each layer's experts that were at hand when they
 	// were wanted, 0 to 1.
 	LayerHits []float64 `json:"layer_hit_ratio,omitempty"`
+	// Disks are the files that experts are read from, where there are several.
+	Disks []Disk `json:"disks,omitempty"`
+	// Hosts are others that compute experts, as PlanRevision says which.
+	Hosts        []Host `json:"hosts,omitempty"`
+	PlanRevision uint64 `json:"plan_revision,omitempty"`
 }
 
 // Quantiles are read off a histogram, so they are no finer than its buckets.

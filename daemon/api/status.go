@@ -18,7 +18,8 @@ type Status struct {
 	Totals   Totals   `json:"totals"`
 	Pressure Pressure `json:"pressure"`
 	// Admin is whether the caller may load, unload, resize and cancel others.
-	Admin bool `json:"admin"`
+	Admin   bool     `json:"admin"`
+	Cluster *Cluster `json:"cluster,omitempty"` // nil where there is none, and for others than administrators
 }
 
 // Budget is all that the process may use, in bytes, and what it does.

@@ -12,6 +12,7 @@ import (
 
 	"moed/daemon"
 	"moed/daemon/anthropic"
+	"moed/daemon/api"
 	"moed/daemon/llamacpp"
 	"moed/daemon/ollama"
 	"moed/daemon/openai"
@@ -44,6 +45,9 @@ type Options struct {
 
 	OllamaVersion string // that Ollama's clients are told; "" is ollama.DefaultVersion
 	Context       int    // tokens a request may have, as daemon.Config has it
+
+	// Cluster says how this host stands in one; nil, or what it returns, is none.
+	Cluster func() *api.Cluster
 
 	Log *slog.Logger // one line for each request; nil is none
 }

@@ -14,6 +14,9 @@ func (s *Server) look(by daemon.Caller) *api.Status {
 	v := &api.Status{Version: s.o.Version, PID: os.Getpid(), Began: s.began, Requests: []api.Request{}, Pressure: pressure("/"), Admin: by.Admin}
 	v.Budget.Total, v.Budget.Used = s.shelf.Budget()
 	v.Models = s.running(by)
+	if by.Admin && s.o.Cluster != nil {
+		v.Cluster = s.o.Cluster()
+	}
 	for _, q := range s.shelf.Requests() {
 		if by.Admin || by.Key() == (daemon.CallerKey{UID: q.UID, Token: q.Token}) {
 			v.Requests = append(v.Requests, api.Request(q))
@@ -114,6 +117,21 @@ func working(v *api.Model, m *measured) {
 			ratio = float64(l.Hits) / float64(l.Wanted)
 		}
 		v.LayerHits = append(v.LayerHits, ratio)
+	}
+	elsewhere(v, stats)
+}
+
+// elsewhere fills in where else experts come from.
+func elsewhere(v *api.Model, stats *daemon.EngineStats) {
+	if len(stats.Disks) > 1 {
+		for _, d := range stats.Disks {
+			v.Disks = append(v.Disks, api.Disk{Name: d.Name, Path: d.Path, Down: d.Down, Reads: int64(d.Reads), Bytes: int64(d.Bytes), Busy: d.Busy.Seconds(), Failed: int64(d.Failed)})
+		}
+	}
+	v.PlanRevision = stats.PlanRevision
+	for _, h := range stats.Hosts {
+		v.Hosts = append(v.Hosts, api.Host{Name: h.Name, State: string(h.State), Why: h.Why, Asked: h.Asked, Late: h.Late, Failed: h.Failed,
+			Experts: h.Experts, Instead: h.Instead, Sent: h.Sent, Received: h.Received, P50: h.P50.Seconds(), P99: h.P99.Seconds()})
 	}
 }
 

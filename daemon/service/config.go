@@ -36,6 +36,14 @@ type Config struct {
 	TLSKey      string   `toml:"tls_key"`
 	AllowRemote bool     `toml:"allow_remote"`
 
+	Cluster    string `toml:"cluster"`     // the coordinator's address for members, host:port, or the URL of a NATS that runs already
+	Join       string `toml:"join"`        // a member: URLs of the coordinator; "" is the invitation's
+	Invitation string `toml:"invitation"`  // file to join with
+	Name       string `toml:"name"`        // this host's in the cluster; "" is the invitation's, or the machine's
+	Room       string `toml:"room"`        // a member: memory for experts of the cluster, of Memory; "" is all but an eighth
+	Plans      List   `toml:"plan"`        // the coordinator: files of moed place
+	ClusterDir string `toml:"cluster_dir"` // the coordinator: its keys and plans
+
 	LogFormat string `toml:"log_format"` // text, json or journal; "" is what suits where it goes
 	LogLevel  string `toml:"log_level"`  // debug, info, warn or error; "" is info
 
@@ -69,6 +77,9 @@ func (c *Config) Check() error {
 		if dir != "" && !filepath.IsAbs(dir) {
 			return fmt.Errorf("directory %q: want an absolute path", dir)
 		}
+	}
+	if err := c.checkCluster(); err != nil {
+		return err
 	}
 	_, err := c.keepAlive()
 	if err != nil {

@@ -31,14 +31,24 @@ log_format = "json"
 log_level = "debug"
 spill = "/s"
 ollama_version = "0.17.4"
+cluster = ":4222"
+join = "tls://box:4222"
+invitation = "/i"
+name = "box1"
+room = "4G"
+plan = "/p.json"
+cluster_dir = "/d"
 `))
 	want := Config{Listen: List{"unix:///run/a.sock"}, Memory: "60%", ModelsDir: List{"/a", "/b"}, Model: "m", Context: 8192, KV: "q8_0",
 		Threads: 4, KeepAlive: "-1", DrainTimeout: "5s", AdminUIDs: []uint32{1000, 1001}, TokensFile: "/t", Origins: []string{"app://obsidian.md"},
-		Hosts: []string{"box.lan"}, TLSCert: "/c", TLSKey: "/k", AllowRemote: true, LogFormat: "json", LogLevel: "debug", Spill: "/s", OllamaVersion: "0.17.4"}
+		Hosts: []string{"box.lan"}, TLSCert: "/c", TLSKey: "/k", AllowRemote: true, LogFormat: "json", LogLevel: "debug", Spill: "/s", OllamaVersion: "0.17.4",
+		Cluster: ":4222", Join: "tls://box:4222", Invitation: "/i", Name: "box1", Room: "4G", Plans: List{"/p.json"}, ClusterDir: "/d"}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 	}
-	if err := got.Check(); err != nil {
+	coordinator := got
+	coordinator.Join, coordinator.Room = "", "" // they are a member's
+	if err := coordinator.Check(); err != nil {
 		t.Error(err)
 	}
 	for i := range reflect.TypeFor[Config]().NumField() { // or the above has forgotten a key
@@ -107,6 +117,11 @@ func TestCheck(t *testing.T) {
 		"log format":        {LogFormat: "xml"},
 		"ollama version":    {OllamaVersion: "1.x.2"},
 		"three numbers":     {OllamaVersion: "1.2"},
+		"or a member":       {Cluster: ":1", Join: "tls://a:1"},
+		"set cluster":       {Plans: List{"/p"}},
+		"set join":          {Cluster: ":1", Room: "1G"},
+		"room":              {Join: "tls://a:1", Room: "much"},
+		"absolute path":     {Cluster: ":1", Plans: List{"p"}},
 	} {
 		if err := c.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v; want %q in it", c, err, want)

@@ -52,13 +52,22 @@ func (s *service) reread() error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	if err := s.shelf.Reload(c.shelf()); err != nil {
+	o, _, err := s.shelfOptions(&c)
+	if err != nil {
+		return err
+	}
+	if s.crew.lead != nil {
+		if err := s.crew.lead.Reload(c.Plans); err != nil {
+			return err
+		}
+	}
+	if err := s.shelf.Reload(o); err != nil {
 		return err
 	}
 	before := s.config
 	s.use(c)
-	if c.LogFormat != before.LogFormat || !slices.Equal(c.Listen, before.Listen) {
-		s.log.Warn("what has changed of listen and log_format takes a restart")
+	if c.LogFormat != before.LogFormat || !slices.Equal(c.Listen, before.Listen) || c.nodeOptions() != before.nodeOptions() || c.Room != before.Room {
+		s.log.Warn("what has changed of listen, log_format and the cluster takes a restart")
 	}
 	errs := s.readTokens()
 	s.server.Reload(s.access())

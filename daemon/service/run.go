@@ -39,6 +39,7 @@ type service struct {
 	within      atomic.Int64 // that requests have to end when it drains
 	certificate certificate
 	limiter     limiter // of the keeper
+	crew        crew
 
 	// The keeper's once the service runs.
 	config Config
@@ -83,12 +84,22 @@ func (s *service) begin() (err error) {
 	if err := s.readTokens(); err != nil {
 		return err
 	}
-	if s.shelf, err = daemon.NewShelf(s.config.shelf()); err != nil {
+	if err := s.enlist(); err != nil {
 		return err
+	}
+	o, room, err := s.shelfOptions(&s.config)
+	if err == nil {
+		s.shelf, err = daemon.NewShelf(o)
+	}
+	if err != nil {
+		return errors.Join(err, s.leave())
 	}
 	s.server = server.New(s.shelf, s.access())
 	if err := s.listen(); err != nil {
-		return errors.Join(err, s.shelf.Close())
+		return errors.Join(err, s.shelf.Close(), s.leave())
+	}
+	if room > 0 {
+		s.join(room)
 	}
 	return nil
 }
@@ -96,7 +107,7 @@ func (s *service) begin() (err error) {
 // access is what the server is told of who may call.
 func (s *service) access() server.Options {
 	o := server.Options{Version: s.options.Version, Peer: socket.Peer, AdminUIDs: s.config.AdminUIDs, Hosts: s.config.Hosts,
-		Origins: s.config.Origins, OllamaVersion: s.config.OllamaVersion, Context: s.config.Context, Log: s.log}
+		Origins: s.config.Origins, OllamaVersion: s.config.OllamaVersion, Context: s.config.Context, Log: s.log, Cluster: s.clusterStatus}
 	for _, t := range s.tokens {
 		o.Tokens = append(o.Tokens, server.Token{Name: t.Name, Sum: t.Sum, Admin: t.Admin})
 	}
@@ -118,7 +129,7 @@ func (s *service) run(ctx context.Context, signals <-chan os.Signal) error {
 	drained := s.drain(signals)
 	close(quit)
 	others.Wait()
-	return errors.Join(err, drained)
+	return errors.Join(err, drained, s.leave())
 }
 
 // announce says that connections are taken.

@@ -142,6 +142,14 @@ func (e *Experts) Away(layer int, expert int32) bool {
 	return !slices.Contains(where, Here) && slices.ContainsFunc(where, func(h int16) bool { return p.hosts[h].counted() })
 }
 
+// Follows reports whether what is followed says the same as p, whatever its
+// revision.
+func (e *Experts) Follows(p Plan) bool {
+	now := e.plan.Load()
+	same := func(a, b [][]int16) bool { return slices.EqualFunc(a, b, slices.Equal) }
+	return slices.Equal(now.Hosts, p.Hosts) && slices.EqualFunc(now.Where, p.Where, same)
+}
+
 // Revision is that of the plan that is followed.
 func (e *Experts) Revision() uint64 { return e.plan.Load().Revision }
 
