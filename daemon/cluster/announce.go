@@ -37,12 +37,11 @@ func (n *Node) refresh() {
 	ttl := n.opts.TTL
 	var greeted <-chan struct{} // closed when the coordinator may be another one
 	for {
-		n.mu.Lock()
-		own := n.own
-		n.mu.Unlock()
-		if own != nil {
-			n.conn.Publish(membersPrefix+n.opts.Name, own) // if it is apart, it will be back
+		n.mu.Lock() // so that leave has the last word
+		if n.own != nil {
+			n.conn.Publish(membersPrefix+n.opts.Name, n.own) // if it is apart, it will be back
 		}
+		n.mu.Unlock()
 		select {
 		case <-greeted:
 			greeted = nil
@@ -77,10 +76,9 @@ func (n *Node) greet() (record, bool) {
 // leave strikes this host off the list, if the connection still serves.
 func (n *Node) leave() {
 	n.mu.Lock()
-	announced := n.own != nil
-	n.own = nil
-	n.mu.Unlock()
-	if announced {
+	defer n.mu.Unlock()
+	if n.own != nil {
+		n.own = nil
 		n.conn.PublishMsg(&nats.Msg{Subject: membersPrefix + n.opts.Name, Header: nats.Header{kvOperation: {"DEL"}}})
 	}
 }

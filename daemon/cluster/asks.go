@@ -40,7 +40,7 @@ type asks struct {
 }
 
 type ask struct {
-	member string
+	member string // "": the coordinator
 	began  time.Time
 	done   chan answer // room for one
 }
@@ -143,13 +143,14 @@ func (a *asks) end(err error) {
 	a.fail("", time.Now(), err)
 }
 
-// slow lists the hosts that let a request wait since before then.
+// slow lists the hosts that let a request wait since before then. The
+// coordinator, "", is not among them: members may not probe it.
 func (a *asks) slow(then time.Time) map[string]bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var hosts map[string]bool
 	for _, k := range a.waiting {
-		if k.began.Before(then) {
+		if k.member != "" && k.began.Before(then) {
 			if hosts == nil {
 				hosts = map[string]bool{}
 			}

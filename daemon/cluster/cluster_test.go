@@ -141,12 +141,6 @@ func TestAsk(t *testing.T) {
 	if _, err := a.Ask(ctx, "b", "other", nil); !errors.Is(err, ErrNotLead) {
 		t.Errorf("a member asked: %v", err)
 	}
-	if took, err := home.RTT(ctx, "a"); err != nil || took <= 0 {
-		t.Errorf("RTT %v, %v", took, err)
-	}
-	if _, err := home.RTT(ctx, "c"); !errors.Is(err, ErrNobody) {
-		t.Errorf("RTT to nobody: %v", err)
-	}
 	stop()
 	until(t, "no longer served", func() bool {
 		_, err := home.Ask(ctx, "b", "other", nil)
@@ -155,6 +149,21 @@ func TestAsk(t *testing.T) {
 	serve(t, b, "other", echo) // once more
 	if got, err := home.Ask(ctx, "b", "other", nil); err != nil || string(got) != "home:" {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestRTT(t *testing.T) {
+	home := coordinator(t)
+	a := member(t, home, "a")
+	ctx := background(t)
+	if took, err := home.RTT(ctx, "a"); err != nil || took <= 0 {
+		t.Errorf("RTT %v, %v", took, err)
+	}
+	if _, err := home.RTT(ctx, "c"); !errors.Is(err, ErrNobody) {
+		t.Errorf("RTT to nobody: %v", err)
+	}
+	if _, err := a.RTT(ctx, "home"); !errors.Is(err, ErrNotLead) {
+		t.Errorf("a member pinged: %v", err)
 	}
 }
 

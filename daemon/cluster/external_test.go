@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,9 @@ func TestExternal(t *testing.T) {
 	var said lockedBuffer
 	log := slog.New(slog.NewTextHandler(&said, nil))
 	home := open(t, Options{Name: "home", Join: address(s, "home:h"), Lead: true, Log: log})
+	if s := home.Status(); s.Role != "coordinator" || s.URL != home.URL() || strings.Contains(s.URL, ":h@") || s.URL == "" {
+		t.Errorf("got %+v", s)
+	}
 	path := filepath.Join(t.TempDir(), "a.json")
 	v := &Invitation{Version: 1, Name: "a", URLs: []string{"nats://" + s.Addr().String()}, User: "a", Password: "p"}
 	if err := v.Write(path); err != nil {
@@ -77,22 +81,9 @@ func TestExternal(t *testing.T) {
 	if got := <-plans; got != (planned{revision, "one"}) {
 		t.Errorf("got %v", got)
 	}
-	if s := home.Status(); s.Role != "coordinator" || s.URL == "" || s.URL != home.URL() {
-		t.Errorf("got %+v", s)
-	}
 
-	// It starts anew, and has forgotten what was in its memory.
-	port := s.Addr().String()
-	s.Shutdown()
-	s.WaitForShutdown()
-	until(t, "home is apart", func() bool { return !home.Status().Connected })
-	if _, err := home.Ask(background(t), "a", "m", nil); !errors.Is(err, ErrApart) {
-		t.Errorf("got %v", err)
-	}
-	var number int
-	fmt.Sscanf(port[len("127.0.0.1:"):], "%d", &number)
-	external(t, number, dir)
-	until(t, "both are back", func() bool { return home.Status().Rejoins > 0 && a.Status().Connected && home.Status().Connected })
+	restart(t, s, dir, home)
+	until(t, "both are back", func() bool { return home.Status().Connected && a.Status().Connected })
 	a.Announce(Member{Version: "2"})
 	until(t, "a is heard", func() bool { list := home.Members(); return len(list) == 1 && list[0].Version == "2" })
 	until(t, "a is asked", func() bool {
@@ -109,6 +100,19 @@ func TestExternal(t *testing.T) {
 	if text := said.String(); strings.Contains(strings.ToLower(text), "permission") {
 		t.Errorf("lacked a right: %s", text)
 	}
+}
+
+// restart has the external server start anew: it forgets what was in its memory.
+func restart(t *testing.T, s *server.Server, dir string, home *Node) {
+	t.Helper()
+	at := s.Addr().(*net.TCPAddr)
+	s.Shutdown()
+	s.WaitForShutdown()
+	until(t, "home is apart", func() bool { return !home.Status().Connected })
+	if _, err := home.Ask(background(t), "a", "m", nil); !errors.Is(err, ErrApart) {
+		t.Errorf("got %v", err)
+	}
+	external(t, at.Port, dir)
 }
 
 // lockedBuffer may be written by several goroutines.

@@ -267,6 +267,8 @@ func TestClose(t *testing.T) {
 		data, err := home.Ask(context.Background(), "a", "m", []byte("x"))
 		results <- result{data, err}
 	}
+	a.Announce(Member{})
+	until(t, "a is there", func() bool { return names(home.Members()) == "a" })
 	go ask()
 	<-entered
 	closed := make(chan error)
@@ -276,6 +278,7 @@ func TestClose(t *testing.T) {
 		defer a.works.mu.Unlock()
 		return a.works.ended
 	})
+	until(t, "a left", func() bool { return names(home.Members()) == "" })
 	close(leave)
 	if got := <-results; got.err != nil || string(got.data) != "x" {
 		t.Errorf("what a worked on: %q, %v", got.data, got.err)

@@ -134,7 +134,16 @@ func (v *Invitation) JSON() []byte {
 // Write makes the file path, which only its owner may read, and fails if it is
 // there already.
 func (v *Invitation) Write(path string) error {
-	if err := writeNew(path, v.JSON()); err != nil {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the invitation: %w", err)
+	}
+	_, err = f.Write(v.JSON())
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		os.Remove(path)
 		return fmt.Errorf("write the invitation: %w", err)
 	}
 	return nil

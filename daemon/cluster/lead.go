@@ -146,9 +146,8 @@ func (n *Node) read(watcher jetstream.KeyWatcher, again <-chan struct{}) {
 func (n *Node) heard(e jetstream.KeyValueEntry) {
 	if e.Operation() != jetstream.KeyValuePut {
 		if n.roster.left(e.Key()) {
-			n.log.Info("cluster member left", "member", e.Key())
+			n.log.Info("cluster member left", "member", e.Key()) // it finishes what it was asked
 		}
-		n.asks.fail(e.Key(), time.Now(), ErrNobody)
 		return
 	}
 	m, err := decodeMember(e.Key(), e.Value())
@@ -156,11 +155,7 @@ func (n *Node) heard(e jetstream.KeyValueEntry) {
 		n.log.Warn("cluster member not understood", "error", err)
 		return
 	}
-	restarted, twice := n.roster.heard(m, e.Value(), time.Now())
-	if restarted {
-		n.asks.fail(m.Name, time.Now(), ErrNobody)
-	}
-	if twice {
+	if n.roster.heard(m, e.Value(), time.Now()) {
 		n.log.Warn("two hosts use one name and one invitation; give each its own", "member", m.Name)
 	}
 }

@@ -20,33 +20,31 @@ type roster struct {
 type seat struct {
 	member Member
 	text   []byte // as announced
-	before string // the start that this one took the place of
+	before string // the start that this one took the place of; "": none
 }
 
 func newRoster() *roster { return &roster{known: map[string]*seat{}} }
 
-// heard takes an announcement down. It says whether this is another start of
-// that host than the last one, and whether two hosts seem to use the name.
-func (r *roster) heard(m Member, text []byte, now time.Time) (restarted, twice bool) {
+// heard takes an announcement down. It says whether two hosts seem to use the
+// name: an earlier start speaks again.
+func (r *roster) heard(m Member, text []byte, now time.Time) (twice bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.Seen = now
-	old := r.known[m.Name]
-	switch {
-	case old == nil:
-		r.known[m.Name] = &seat{member: m, text: text}
-	case bytes.Equal(old.text, text):
-		old.member.Seen = now
-		return false, false
-	default:
-		s := &seat{member: m, text: text, before: old.before}
-		if restarted = old.member.Boot != m.Boot; restarted {
-			s.before, twice = old.member.Boot, old.before != "" && old.before == m.Boot
+	s := &seat{member: m, text: text}
+	if old := r.known[m.Name]; old != nil {
+		if bytes.Equal(old.text, text) {
+			old.member.Seen = now
+			return false
 		}
-		r.known[m.Name] = s
+		s.before = old.before
+		if old.member.Boot != m.Boot {
+			s.before, twice = old.member.Boot, old.before == m.Boot
+		}
 	}
+	r.known[m.Name] = s
 	r.changed.send()
-	return restarted, twice
+	return twice
 }
 
 // left strikes a host off and says whether it was there.

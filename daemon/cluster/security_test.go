@@ -129,7 +129,7 @@ func TestRevoke(t *testing.T) {
 	if _, err := Invite(dir, "a", []string{home.URL()}); !errors.Is(err, ErrInvited) {
 		t.Errorf("invited twice: %v", err)
 	}
-	if err := errors.Join(Revoke(dir, "a")); err != nil {
+	if err := Revoke(dir, "a"); err != nil {
 		t.Fatal(err)
 	}
 	if err := Revoke(dir, "a"); !errors.Is(err, ErrUnknown) {

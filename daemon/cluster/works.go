@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,7 @@ type works struct {
 
 	mu       sync.Mutex
 	open     map[string]context.CancelFunc // by the subject that waits for the answer
-	services map[string]micro.Service      // by model
+	services map[string]micro.Service      // by model; nil: being made
 	ended    bool
 	group    sync.WaitGroup
 }
@@ -36,6 +37,7 @@ type works struct {
 var (
 	errBusy    = errors.New("too many requests wait here")
 	errLeaving = errors.New("this host leaves")
+	errServed  = errors.New("served already")
 )
 
 func newWorks(workers int) *works {
@@ -99,11 +101,12 @@ func (w *works) run(ctx context.Context, f func(context.Context) ([]byte, error)
 func (w *works) finish(patience time.Duration) {
 	w.mu.Lock()
 	w.ended = true
-	services := w.services
-	w.services = nil
+	services := maps.Clone(w.services)
 	w.mu.Unlock()
 	for _, s := range services {
-		s.Stop() // fails if the connection did
+		if s != nil {
+			s.Stop() // fails if the connection did
+		}
 	}
 	idle := make(chan struct{})
 	go func() { // ends with the last handler
@@ -184,40 +187,75 @@ func (n *Node) Serve(model string, f func(ctx context.Context, from string, requ
 	if err != nil {
 		return nil, err
 	}
-	w := n.works
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended {
-		return nil, ErrClosed
+	if err := n.works.reserve(model); err != nil {
+		return nil, fmt.Errorf("serve %s: %w", model, err)
 	}
-	if w.services[model] != nil {
-		return nil, fmt.Errorf("serve %s: served already", model)
+	s, err := n.addService(model, subject, f)
+	if err = n.works.keep(model, s, err); err != nil {
+		return nil, fmt.Errorf("serve %s: %w", model, err)
 	}
+	n.settle()
+	return sync.OnceFunc(func() {
+		s.Stop() // fails if the connection did
+		n.works.release(model)
+	}), nil
+}
+
+func (n *Node) addService(model, subject string, f func(context.Context, string, []byte) ([]byte, error)) (micro.Service, error) {
 	tally := &tally{}
 	s, err := micro.AddService(n.conn, micro.Config{
 		Name: service(n.opts.Name), Version: "1.0.0", Description: "experts of " + model,
 		StatsHandler: func(*micro.Endpoint) any { return tally.read() },
 	})
 	if err != nil {
-		return nil, fmt.Errorf("serve %s: %w", model, err)
+		return nil, err
 	}
 	sum := sha256.Sum256([]byte(model))
 	handler := micro.HandlerFunc(func(r micro.Request) { n.serveOne(r, tally, f) })
-	if err := s.AddEndpoint("model-"+hex.EncodeToString(sum[:8]), handler, micro.WithEndpointSubject(subject),
-		micro.WithEndpointPendingLimits(-1, -1), micro.WithEndpointMetadata(map[string]string{"model": model})); err != nil {
+	err = s.AddEndpoint("model-"+hex.EncodeToString(sum[:8]), handler, micro.WithEndpointSubject(subject),
+		micro.WithEndpointPendingLimits(-1, -1), micro.WithEndpointMetadata(map[string]string{"model": model}))
+	if err != nil {
 		s.Stop()
-		return nil, fmt.Errorf("serve %s: %w", model, err)
+		return nil, err
+	}
+	return s, nil
+}
+
+// reserve claims a model for a service that is then kept.
+func (w *works) reserve(model string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return ErrClosed
+	}
+	if _, taken := w.services[model]; taken {
+		return errServed
+	}
+	w.services[model] = nil
+	return nil
+}
+
+// keep notes the service s made for a reserved model, unless making it failed
+// or Close came in between.
+func (w *works) keep(model string, s micro.Service, err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		delete(w.services, model)
+		return err
+	}
+	if w.ended {
+		s.Stop() // fails if the connection did
+		return ErrClosed
 	}
 	w.services[model] = s
-	n.settle()
-	return sync.OnceFunc(func() {
-		w.mu.Lock()
-		if w.services[model] == s {
-			delete(w.services, model)
-		}
-		w.mu.Unlock()
-		s.Stop() // fails if the connection did
-	}), nil
+	return nil
+}
+
+func (w *works) release(model string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.services, model)
 }
 
 // serveOne returns at once, so that the next request is not held up.
