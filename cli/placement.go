@@ -46,6 +46,8 @@ func placementFlags() []cli.Flag {
 		&cli.StringFlag{Name: "move-cost", Usage: "how much faster per token each GiB that moves must make it, as a `TIME`", DefaultText: "0"},
 		&cli.Float64Flag{Name: "effort", Usage: "search `X` times as long", DefaultText: "1"},
 		&cli.Uint64Flag{Name: "seed", Usage: "`N` that chance begins with", DefaultText: "0"},
+		&cli.StringFlag{Name: "solver", Usage: "let cbc, glpsol or highs go on from the plan, where `NAME` is installed", DefaultText: "none"},
+		&cli.StringFlag{Name: "solver-time", Usage: "for at most `TIME`", DefaultText: "1m"},
 		&cli.StringFlag{Name: "expert-bytes", Usage: "`SIZE` of an expert, where no MODEL is named", DefaultText: "the trace's"},
 		switchFlag("simulate", "replay the tokens on the plan, with links and devices as listed"),
 		&cli.StringFlag{Name: "plan", Aliases: []string{"p"}, Usage: "judge and simulate this `PLAN`; make none"},
@@ -91,6 +93,8 @@ func explainPlacement(err error) error {
 	switch {
 	case errors.Is(err, placement.ErrNoRoom):
 		return withHint(err, "give the devices more capacity, or list more of them")
+	case errors.Is(err, placement.ErrNoSolver):
+		return withHint(err, "install it, or leave --solver out: moed has a solver of its own")
 	case errors.Is(err, errNoRate):
 		return withHint(err, "write its rate to the file, or have moed place --measure --devices FILE measure it")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ import (
 type placementOptions struct {
 	trace, devices, model string
 	out, svg, from, plan  string
+	solver                string // "" is our own
+	solverTime            time.Duration
 	solve                 placement.Options // but for From
 	copies                int               // 0: as the devices say
 	split                 float64
@@ -28,12 +31,12 @@ type placementOptions struct {
 	dirs                  []string // of measure
 }
 
-const defaultSplit, mostHosts = 0.5, 1000
+const defaultSplit, defaultSolverTime, mostHosts = 0.5, time.Minute, 1000
 
 func placementOptionsOf(c *cli.Context) (o *placementOptions, err error) {
 	o = &placementOptions{
 		trace: c.String("trace"), devices: c.String("devices"), out: c.String("out"), svg: c.String("svg"), from: c.String("from"), plan: c.String("plan"),
-		copies: c.Int("copies"), split: defaultSplit,
+		copies: c.Int("copies"), split: defaultSplit, solver: c.String("solver"), solverTime: defaultSolverTime,
 		simulate: c.Bool("simulate"), measure: c.Bool("measure"),
 		solve:  placement.Options{Seed: c.Uint64("seed"), Effort: c.Float64("effort")},
 		timing: placement.Timing{Batch: c.Int("batch")},
@@ -86,7 +89,7 @@ func (o *placementOptions) words(c *cli.Context) (err error) {
 	for _, f := range []struct {
 		name string
 		to   *time.Duration
-	}{{"move-cost", &o.solve.MoveCost}, {"dense", &o.timing.Dense}, {"message", &o.timing.Message}} {
+	}{{"move-cost", &o.solve.MoveCost}, {"solver-time", &o.solverTime}, {"dense", &o.timing.Dense}, {"message", &o.timing.Message}} {
 		if text := c.String(f.name); text != "" {
 			if *f.to, err = parseWait(text); err != nil {
 				return fmt.Errorf("--%s: %w", f.name, err)
@@ -111,6 +114,12 @@ func (o *placementOptions) check(c *cli.Context) error {
 		}
 	}
 	switch {
+	case o.solver != "" && !slices.Contains(placement.Solvers(), o.solver):
+		return fmt.Errorf("--solver %s: there are %s", o.solver, strings.Join(placement.Solvers(), ", "))
+	case c.IsSet("solver-time") && (o.solver == "" || o.solverTime == 0):
+		return errors.New("--solver-time is above 0 and goes with --solver")
+	case o.solver != "" && (o.plan != "" || len(o.hosts) > 0):
+		return errors.New("--solver is for one plan that is made: --plan and --hosts are not for that")
 	case o.solve.MoveCost > 0 && o.from == "":
 		return errors.New("--move-cost goes with --from")
 	case c.IsSet("copies") && o.copies < 1, c.IsSet("batch") && o.timing.Batch < 1:

@@ -37,6 +37,7 @@ type placementReport struct {
 	Goal   string `json:"goal"`
 	Copies int    `json:"copies"`
 
+	Solver  string           `json:"solver,omitempty"`  // whose the plan is
 	Seconds float64          `json:"seconds,omitempty"` // of planning
 	Optimal bool             `json:"optimal"`           // for the tokens that it is made from
 	Bound   *placement.Bound `json:"bound,omitempty"`   // for the same

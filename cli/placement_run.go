@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -160,7 +161,7 @@ func (w *placer) plan() (*placement.Plan, error) {
 	}
 	start := time.Now()
 	w.say("planning for %d devices", len(w.made.Devices))
-	plan, err := placement.Solve(w.made, o)
+	plan, err := w.solve(o)
 	if err != nil {
 		return nil, err
 	}
@@ -228,4 +229,24 @@ func (w *placer) price(name string, a placement.Assignment) error {
 	}
 	w.report.Plans = append(w.report.Plans, placedPlan{name, made, judged})
 	return nil
+}
+
+// solve makes the plan, and has another solver go on from it where that is wanted.
+// That one stops by itself at its time.
+func (w *placer) solve(o placement.Options) (*placement.Plan, error) {
+	if w.o.solver == "" {
+		return placement.Solve(w.made, o)
+	}
+	w.say("planning, then %s for up to %v", w.o.solver, w.o.solverTime)
+	plan, improved, err := placement.SolveWith(context.Background(), w.made, o, w.o.solver, w.o.solverTime)
+	if err != nil {
+		return nil, err
+	}
+	w.report.Solver = "own"
+	if improved {
+		w.report.Solver = w.o.solver
+	} else {
+		w.report.Notes = append(w.report.Notes, w.o.solver+" found nothing better")
+	}
+	return plan, nil
 }

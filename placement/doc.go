@@ -58,8 +58,9 @@
 // same plan everywhere. The bounds are sound and often wide: the gap says how far
 // the plan is from the bound, not from the optimum. General solvers of integer
 // programs found nothing at 24 layers of 64 experts in a minute, since devices are
-// interchangeable and the relaxation splits every expert evenly, so the program is
-// not handed to one.
+// interchangeable and the relaxation splits every expert evenly. WriteLP writes the
+// program for them all the same, and SolveWith has one go on from our plan: of use
+// for small problems, and for a second opinion.
 //
 // Traces of one kind of text may mislead for another: judge a plan on text that it
 // was not made from, and beside one made of Shuffled tokens, which have no
