@@ -282,7 +282,7 @@ func (n *Node) RTT(ctx context.Context, member string) (time.Duration, error) {
 	return time.Since(began), nil
 }
 
-// MaxPayload is the largest request, answer or hint in bytes.
+// MaxPayload is the largest request or answer in bytes.
 func (n *Node) MaxPayload() int {
 	if limit := n.conn.MaxPayload(); limit > 0 {
 		return int(limit)

@@ -279,34 +279,6 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-func TestHints(t *testing.T) {
-	home := coordinator(t)
-	a, b := member(t, home, "a"), member(t, home, "b")
-	got := make(chan string, 8)
-	stop, err := a.ServeHints("m", func(data []byte) { got <- string(data) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range []string{"1", "2"} {
-		if err := home.Hint("a", "m", []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if x, y := <-got, <-got; x != "1" || y != "2" {
-		t.Errorf("got %s and %s", x, y)
-	}
-	stop()
-	if err := home.Hint("b", "m", nil); err != nil {
-		t.Errorf("a hint to nobody: %v", err)
-	}
-	if err := home.Hint("a", "m", make([]byte, payloadLimit+1)); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("got %v", err)
-	}
-	if err := b.Hint("a", "m", nil); !errors.Is(err, ErrNotLead) {
-		t.Errorf("a member hinted: %v", err)
-	}
-}
-
 func TestMembers(t *testing.T) {
 	home := coordinator(t)
 	changes := make(chan string, 100)

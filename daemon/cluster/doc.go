@@ -35,7 +35,6 @@
 //     says nothing but that they should fetch it.
 //   - Ask and Serve: one request, one answer, both opaque. Serve is a NATS micro
 //     service, so `nats micro stats` shows it.
-//   - Hint: a message that may be lost.
 //
 // # Caveats
 //
@@ -46,7 +45,7 @@
 // that did neither is waited for until the asker's context ends. Nothing is
 // sent twice; that is for the caller to decide.
 //
-// Only the coordinator asks, hints and plans; members have no right to. They
+// Only the coordinator asks and plans; members have no right to. They
 // have none to JetStream either, and may publish to no subject that makes a
 // service reply to where they like: an acknowledgement of JetStream, a roll-up
 // or a trace would let them speak on subjects that are not theirs. On an

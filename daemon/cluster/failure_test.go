@@ -324,7 +324,6 @@ func TestNoLeaks(t *testing.T) {
 		home.WatchMembers(func([]Member) {})
 		serve(t, a, "m", echo)
 		hang(t, a)
-		a.ServeHints("m", func([]byte) {})
 		a.WatchPlan(context.Background(), "m", func(uint64, []byte) {})
 		if _, err := home.Ask(background(t), "a", "m", nil); err != nil {
 			t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -222,9 +221,6 @@ func (n *Node) connected(conn *nats.Conn) {
 func (n *Node) asyncError(_ *nats.Conn, s *nats.Subscription, err error) {
 	subject := ""
 	if s != nil {
-		if errors.Is(err, nats.ErrSlowConsumer) && strings.HasPrefix(s.Subject, hintPrefix) {
-			return // as documented
-		}
 		subject = s.Subject
 	}
 	n.log.Warn("cluster", "subject", subject, "error", err)

@@ -229,7 +229,7 @@ func TestMemberRights(t *testing.T) {
 	until(t, "b is there", func() bool { return names(home.Members()) == "b" })
 	s := newSpy(t, invite(t, home, "a", ""))
 
-	reads := []string{">", "*", "moed.>", "moed.ask.>", "moed.ask.b.m", "moed.ask.*.*", "moed.hint.b.m", "moed.cancel.b", "moed.ping.b",
+	reads := []string{">", "*", "moed.>", "moed.ask.>", "moed.ask.b.m", "moed.ask.*.*", "moed.cancel.b", "moed.ping.b",
 		"moed.fetch.a", "moed.fetch.*", leadInbox + "home.>", memberInbox + "b.>", "_INBOX.>", membersPrefix + ">", plansPrefix + ">",
 		"$KV.>", "$JS.>", "$SYS.>", "$SRV.>", "$SRV.PING.moed-b", home.asks.inbox + "*"}
 	for _, subject := range reads {
@@ -237,7 +237,7 @@ func TestMemberRights(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	writes := []string{"moed.ask.b.m", "moed.ask.a.m", "moed.ask.home.m", "moed.hint.b.m", "moed.cancel.b", "moed.ping.b", "moed.fetch.b",
+	writes := []string{"moed.ask.b.m", "moed.ask.a.m", "moed.ask.home.m", "moed.cancel.b", "moed.ping.b", "moed.fetch.b",
 		nudgePrefix + "m", hello, home.asks.inbox + "1", memberInbox + "b.x", membersPrefix + "b", plansPrefix + "m", "$SRV.PING",
 		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.PURGE.KV_moed-plans", "$JS.API.STREAM.MSG.GET.KV_moed-plans",
 		"$JS.API.DIRECT.GET.KV_moed-plans." + plansPrefix + "m", "$SYS.REQ.USER.INFO"}
@@ -256,7 +256,6 @@ func TestMemberRights(t *testing.T) {
 	if <-served != "x" || len(served) != 0 {
 		t.Error("b was asked by another than the coordinator")
 	}
-	home.Hint("b", "m", nil)
 	if err := errors.Join(home.conn.Flush(), b.conn.Flush(), s.Flush()); err != nil {
 		t.Fatal(err)
 	}

@@ -136,8 +136,7 @@ func Rights(name string) (publish, subscribe []string) {
 	publish = []string{membersPrefix + name, fetchPrefix + name}
 	subscribe = []string{
 		memberInbox + name + ".>",
-		askPrefix + name + ".*", hintPrefix + name + ".*",
-		cancelPrefix + name, pingPrefix + name, nudgePrefix + "*",
+		askPrefix + name + ".*", cancelPrefix + name, pingPrefix + name, nudgePrefix + "*",
 	}
 	for _, verb := range []string{"PING", "INFO", "STATS"} {
 		s := "$SRV." + verb

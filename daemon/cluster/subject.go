@@ -13,7 +13,6 @@ const (
 	plansPrefix   = "$KV." + plansBucket + "."
 
 	askPrefix    = "moed.ask."    // + host + model: requests
-	hintPrefix   = "moed.hint."   // + host + model: hints
 	cancelPrefix = "moed.cancel." // + host: reply subjects whose asker went away
 	pingPrefix   = "moed.ping."   // + host
 	fetchPrefix  = "moed.fetch."  // + host: its question to the coordinator for a plan

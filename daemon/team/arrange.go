@@ -24,10 +24,11 @@ const (
 
 // arrange makes a plan for a model by the room of its hosts and by how often its
 // experts were used: what is used most lies in memory somewhere, and each layer is
-// divided so that all are done at about the same time.
-func arrange(m *daemon.Led, home string, members []cluster.Member, id string) (*placement.File, error) {
+// divided so that all are done at about the same time. away is how long a message
+// to a member takes.
+func arrange(m *daemon.Led, home string, members []cluster.Member, id string, away func(host string) time.Duration) (*placement.File, error) {
 	p := placement.Problem{Home: home, Request: 4 * int64(m.Hidden), Answer: 4 * int64(m.Hidden),
-		Remote: placement.Link{Latency: usualLatency, Rate: usualNetwork}}
+		Remote: placement.Link{Latency: usualLatency, Rate: usualNetwork}} // between members, which say nothing to each other
 	all, most := int64(0), 0
 	for i := range m.Table.Layers {
 		l := &m.Table.Layers[i]
@@ -44,6 +45,7 @@ func arrange(m *daemon.Led, home string, members []cluster.Member, id string) (*
 	for i := range members {
 		b := &members[i]
 		p.Devices = append(p.Devices, device(b.Name, b.Name, roomFor(b, id), usualRate))
+		p.Links = append(p.Links, placement.Link{A: home, B: b.Name, Latency: away(b.Name), Rate: usualNetwork})
 	}
 	p.Devices = append(p.Devices, placement.Device{Name: home + " disk", Host: home, Capacity: all, Rate: usualDisk, Latency: usualRead})
 	var err error

@@ -3,6 +3,7 @@ package team
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"moed/daemon"
 	"moed/daemon/cluster"
@@ -43,7 +44,7 @@ func box(name, id string, room int64) cluster.Member {
 func TestArrange(t *testing.T) {
 	m := model(t, 2)
 	all := size(m.Table)
-	f, err := arrange(m, "home", []cluster.Member{box("a", "x", all/2), box("b", "x", all/2)}, "x")
+	f, err := arrange(m, "home", []cluster.Member{box("a", "x", all/2), box("b", "x", all/2)}, "x", func(string) time.Duration { return usualLatency })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestArrangeTight(t *testing.T) {
 		}
 		return dst
 	}
-	f, err := arrange(m, "home", []cluster.Member{box("a", "x", size(m.Table)/4)}, "x")
+	f, err := arrange(m, "home", []cluster.Member{box("a", "x", size(m.Table)/4)}, "x", func(string) time.Duration { return usualLatency })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -290,7 +290,7 @@ func (d *led) plan() error {
 		return nil
 	default:
 		var err error
-		if file, err = arrange(&d.model, l.home, members, d.id); err != nil {
+		if file, err = arrange(&d.model, l.home, members, d.id, d.away); err != nil {
 			return err
 		}
 	}
@@ -303,6 +303,26 @@ func (d *led) plan() error {
 	_, err = l.node.PutPlan(ctx, d.id, revision, data)
 	return err
 }
+
+// away measures how long a message to a host takes: half of the quickest of some
+// round trips.
+func (d *led) away(host string) time.Duration {
+	ctx, cancel := context.WithTimeout(d.ctx, planAgain)
+	defer cancel()
+	least := 2 * usualLatency
+	for i := range trips {
+		took, err := d.lead.node.RTT(ctx, host)
+		if err != nil {
+			break // it may have left; the plan is made all the same
+		}
+		if i == 0 || took < least {
+			least = took
+		}
+	}
+	return least / 2
+}
+
+const trips = 5
 
 // follows reports whether the plan in use is that of file.
 func (d *led) follows(file *placement.File) bool {
