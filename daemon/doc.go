@@ -31,6 +31,15 @@
 // batch wanted more experts of a size than there were slots, and the trace is
 // exact where the policy weighs probabilities.
 //
+// # Several disks and hosts
+//
+// PackDisks writes experts to other disks, as a plan says, and beside the model a
+// manifest that names these files (pack_disks.go); a run opens them with the model
+// and reads from all (flash_disks.go). What does not belong to the model any more
+// is left out with a note. A Team takes the place of the store as the source of
+// experts (team.go): it asks other hosts, each of which has a Worker (worker.go),
+// and falls back on the store. Package daemon/team has both sides.
+//
 // # Many requests
 //
 // One loop advances all requests of an Engine together (loop.go, turn.go). A

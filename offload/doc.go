@@ -49,6 +49,10 @@
 // before it comes round again and hits nothing at all. The policy knows the
 // cycle of layers and keeps a part of the experts instead.
 //
+// Experts may lie on several disks. A read goes to the one of those that have the
+// expert which has least to do; one that fails is taken out of use, and what it was
+// to read is read from another or from the model's own file, which has everything.
+//
 // A prompt wants most experts of a layer at once. Its tokens are grouped by
 // expert, so that each expert is read once per layer and chunk, and the next
 // layers' reading runs under this one's arithmetic; above the share at which it

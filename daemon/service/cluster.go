@@ -67,7 +67,7 @@ func (c *Config) nodeOptions() cluster.Options {
 	default:
 		o.Listen = c.Cluster
 	}
-	if o.Name == "" && c.coordinates() {
+	if o.Name == "" && (c.coordinates() || c.Invitation == "") {
 		o.Name = hostName()
 	}
 	return o
