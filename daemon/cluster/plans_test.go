@@ -83,10 +83,10 @@ func TestPlanRace(t *testing.T) {
 	home := coordinator(t)
 	revision := uint64(0)
 	for round := range 3 {
-		results := make(chan uint64, 8)
+		results, known := make(chan uint64, 8), revision
 		for i := range cap(results) {
 			go func() {
-				won, err := home.PutPlan(context.Background(), "m", revision, fmt.Append(nil, round, i))
+				won, err := home.PutPlan(context.Background(), "m", known, fmt.Append(nil, round, i))
 				if err != nil && !errors.Is(err, ErrConflict) {
 					t.Error(err)
 				}
