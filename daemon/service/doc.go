@@ -16,7 +16,9 @@
 //
 // A Config is what the file of the configuration says and flags say instead.
 // A Token lets its bearer call over TCP; the file of tokens has only sums of
-// them. A notifier is the side of the service manager.
+// them. A notifier is the side of the service manager. The crew is this host's part
+// in a cluster, where the configuration gives it one: the lead, whom the models here
+// have for their team, or a member, which gives most of its memory to the lead.
 //
 // # Caveats
 //

@@ -57,8 +57,7 @@ const (
 	recount    = 32  // after so many more they are taken again
 	enough     = 32  // answers before they mean anything
 	maxPauses  = 5   // doublings
-	leastWait  = 5 * time.Millisecond
-	pairWeight = 16 // pairs that take as long as the message itself
+	pairWeight = 16  // pairs that take as long as the message itself
 )
 
 // weight is how much longer a message of so many pairs takes than one of none.
@@ -139,13 +138,13 @@ func (h *host) rest(why string, now time.Time) {
 }
 
 // wait is how long the answer to a message may take before others are asked.
-func (h *host) wait(pairs int, most time.Duration) time.Duration {
+func (h *host) wait(pairs int, least, most time.Duration) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.took) < enough {
 		return most
 	}
-	return min(most, max(leastWait, time.Duration(2*float64(h.p99)*weight(pairs))))
+	return min(most, max(least, time.Duration(2*float64(h.p99)*weight(pairs))))
 }
 
 // asked counts a message.

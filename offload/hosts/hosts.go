@@ -51,6 +51,9 @@ type Options struct {
 	// while little is known of it; 0 is a second. Later it is twice the 99th
 	// percentile of how long its answers took, and never more than this.
 	Patience time.Duration
+	// Least is how long a host may always take, however quick it was; 0 is 5
+	// milliseconds.
+	Least time.Duration
 	// Deadline is when an answer is waited for no longer, not even as a sign of
 	// life; 0 is 5 seconds.
 	Deadline time.Duration
@@ -87,6 +90,7 @@ type plan struct {
 // New is a source that computes all experts here until a plan is followed.
 func New(local Local, net Network, shape Shape, o Options) *Experts {
 	o.Patience = cmp.Or(o.Patience, time.Second)
+	o.Least = cmp.Or(o.Least, 5*time.Millisecond)
 	o.Deadline = cmp.Or(o.Deadline, 5*time.Second)
 	o.Pause = cmp.Or(o.Pause, 250*time.Millisecond)
 	e := &Experts{local: local, net: net, shape: shape, o: o, hosts: map[string]*host{}}

@@ -255,7 +255,7 @@ func (s *setup) state(name string) hosts.HostStats {
 func TestBits(t *testing.T) {
 	for _, payload := range []int{1 << 20, 3000} {
 		t.Run(fmt.Sprint(payload), func(t *testing.T) {
-			s := start(t, payload, hosts.Options{Patience: time.Minute})
+			s := start(t, payload, hosts.Options{Patience: time.Minute, Least: time.Minute})
 			s.same(t, nil) // without a plan
 			s.follow(t, s.thirds(1))
 			s.same(t, nil) // nobody is there
@@ -284,7 +284,7 @@ func TestBits(t *testing.T) {
 // TestReplicas: where an expert is held by several, hosts that are asked anyway are
 // preferred, and one that is away is replaced.
 func TestReplicas(t *testing.T) {
-	s := start(t, 1<<20, hosts.Options{Patience: time.Minute})
+	s := start(t, 1<<20, hosts.Options{Patience: time.Minute, Least: time.Minute})
 	p := s.thirds(1)
 	for l := range p.Where {
 		for e := range p.Where[l] {
@@ -335,7 +335,7 @@ func TestFaults(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := start(t, 20000, hosts.Options{Patience: 20 * time.Millisecond, Deadline: 50 * time.Millisecond, Pause: time.Millisecond})
+			s := start(t, 20000, hosts.Options{Patience: 20 * time.Millisecond, Deadline: 500 * time.Millisecond, Pause: time.Millisecond})
 			s.follow(t, s.thirds(1))
 			s.ready(t)
 			s.same(t, func(step int) {
@@ -437,7 +437,7 @@ func TestAtRandom(t *testing.T) {
 
 // TestCancelled: a pass that is ended does not count against a host.
 func TestCancelled(t *testing.T) {
-	s := start(t, 1<<20, hosts.Options{Patience: time.Minute})
+	s := start(t, 1<<20, hosts.Options{Patience: time.Minute, Least: time.Minute})
 	s.follow(t, s.thirds(1))
 	s.ready(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -126,7 +126,7 @@ func (st *stream) ask(ctx context.Context, p *part) {
 	e, h, to := st.experts, p.host, st.come
 	request := appendRequest(make([]byte, 0, requestSize(min(p.pairs, st.demand.Tokens), len(p.slots), p.pairs, e.shape.Hidden)), st.job(p), e.shape.Hidden)
 	p.asked = time.Now()
-	p.due = p.asked.Add(h.wait(p.pairs, e.o.Patience))
+	p.due = p.asked.Add(h.wait(p.pairs, e.o.Least, e.o.Patience))
 	h.asked(len(request))
 	asked, pairs := p.asked, p.pairs
 	go func() { // ends by the deadline
