@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"moed/moe"
 	"moed/offload"
@@ -110,7 +111,7 @@ func (team *teamOf) Lead(m Led) (*hosts.Experts, func(), error) {
 		}
 		plan.Where = append(plan.Where, where)
 	}
-	led := hosts.New(m.Local, team, shape, hosts.Options{Check: m.Check})
+	led := hosts.New(m.Local, team, shape, hosts.Options{Check: m.Check, Least: time.Minute, Patience: time.Minute})
 	if err := led.Follow(plan); err != nil {
 		return nil, nil, err
 	}
@@ -124,7 +125,7 @@ func (team *teamOf) Lead(m Led) (*hosts.Experts, func(), error) {
 // prove runs the model until every host has passed its trial.
 func (team *teamOf) prove(m *moe.Model) {
 	team.t.Helper()
-	for range 300 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if _, err := bitsOf(team.t, m); err != nil {
 			team.t.Fatal(err)
 		}

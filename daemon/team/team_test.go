@@ -179,7 +179,7 @@ func (r *rig) until(e *daemon.Engine, what string, is func(hosts []hosts.HostSta
 	return nil
 }
 
-const patience = 20 * time.Second // far more than is needed
+const patience = time.Minute // far more than is needed
 
 func ready(names ...string) func([]hosts.HostStats, uint64) bool {
 	return func(all []hosts.HostStats, _ uint64) bool {
