@@ -181,6 +181,9 @@ func (d *duty) follow(revision uint64, file *placement.File) error {
 	m.mu.Unlock()
 	m.o.Log.Info("experts are in memory", "model", d.id, "revision", revision, "experts", n, "read", read,
 		"bytes", d.worker.Bytes(), "seconds", time.Since(began).Seconds())
+	for _, note := range d.worker.Notes() {
+		m.o.Log.Warn("disks", "model", d.id, "note", note)
+	}
 	if d.unserve != nil {
 		return nil
 	}

@@ -40,7 +40,7 @@ layout() { # NAME
 }
 run() { "$moed" bench "$work/model.gguf" --memory "$memory" --disk-rate "$rate" --prompt-tokens 16 --tokens 64 --json 2> /dev/null; }
 
-echo "# testdata/bench/disks.sh $(basename "$1") $memory $rate; medians of three, the layouts in turn"
+echo "# testdata/bench/disks.sh $(basename "$1") $memory $rate; tokens per second are medians of three, the layouts in turn; bytes and hits of the second"
 for round in 1 2 3; do
 	for l in one dealt2 placed2 dealt4 placed4; do
 		layout $l
