@@ -46,7 +46,7 @@ func Line(s *State) string {
 	text := fmt.Sprintf("%.1f tok/s, hit %.1f %%, flash %s/s, memory %s of %s", t.Rate, 100*t.HitRatio, size(int64(t.FlashRate)), size(s.Status.Budget.Used), size(s.Status.Budget.Total))
 	for i := range s.Status.Models {
 		m := &s.Status.Models[i]
-		text += fmt.Sprintf(", %s %s", Clean(m.Name), m.State)
+		text += fmt.Sprintf(", %s %s", Clean(m.Name), Clean(m.State))
 	}
 	return text + fmt.Sprintf(", %d requests", len(s.Status.Requests)+s.Status.Others)
 }
