@@ -78,6 +78,7 @@ func (c *Chunk) Drop() {
 	m := c.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	undo(c.tokens[:c.n])
 	c.end()
 }
 
@@ -135,6 +136,7 @@ func (m *Model) Step(ctx context.Context, batch []Token, c *Chunk, layers int) e
 	}
 	r.embed()
 	if err := r.forward(ctx, c, layers); err != nil {
+		undo(batch)
 		return err
 	}
 	r.appendTokens()

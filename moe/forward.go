@@ -73,11 +73,12 @@ func (r *runner) admit(batch []Token) error {
 //	each layer: x ← x + attention(norm(x)); x ← x + feedforward(norm(x))
 //	logits ← output · norm(x)
 func (r *runner) forward(ctx context.Context, c *Chunk, layers int) error {
-	join, part, alone := -1, -1, r.n
+	join, part, alone, last := -1, -1, r.n, len(r.weights.layers)
 	if c != nil {
-		join, part = c.layer, min(c.layer+layers, len(r.weights.layers))
+		join, part = c.layer, min(c.layer+layers, last)
 	}
-	for i := range r.weights.layers {
+	for i := 0; i < last; i++ {
+		r.prove(i)
 		if i == join {
 			c.give(r)
 		}
@@ -93,18 +94,37 @@ func (r *runner) forward(ctx context.Context, c *Chunk, layers int) error {
 		if r.n == 0 {
 			continue
 		}
-		r.layer = &r.weights.layers[i]
-		r.normInput(r.layer.attnNorm)
-		r.attention()
-		r.normInput(r.layer.ffnNorm)
-		if err := r.feedForward(ctx); err != nil {
-			return fmt.Errorf("layer %d: %w", i, err)
+		end := last
+		for _, stop := range [...]int{join, part} {
+			if stop > i {
+				end = min(end, stop)
+			}
+		}
+		if next := r.elsewhere(ctx, i, end); next > i {
+			i = next - 1
+			continue
+		}
+		if err := r.block(ctx, i); err != nil {
+			return err
 		}
 	}
+	r.prove(last)
 	if c != nil {
 		c.layer = part // also where that is behind the last layer
 	}
 	r.predict()
+	return nil
+}
+
+// block is one layer.
+func (r *runner) block(ctx context.Context, i int) error {
+	r.layer = &r.weights.layers[i]
+	r.normInput(r.layer.attnNorm)
+	r.attention()
+	r.normInput(r.layer.ffnNorm)
+	if err := r.feedForward(ctx); err != nil {
+		return fmt.Errorf("layer %d: %w", i, err)
+	}
 	return nil
 }
 
@@ -115,7 +135,18 @@ func (r *runner) cut(n int) {
 }
 
 // end lets go of the batch.
-func (r *runner) end() { r.cut(0) }
+func (r *runner) end() {
+	r.cut(0)
+	clear(r.passage.Lanes)
+	r.proof = proof{}
+}
+
+// undo has other hosts forget what the tokens of a batch have left with them.
+func undo(batch []Token) {
+	for i := range batch {
+		batch[i].Session.unheld(len(batch[i].Session.tokens))
+	}
+}
 
 // dismiss takes the tokens of sessions that have left out of the batch, and
 // returns how many of the first n those were.

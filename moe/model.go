@@ -34,6 +34,8 @@ type Options struct {
 	// tensors, which must be in memory then. It belongs to the caller, who
 	// closes it after the model.
 	Experts Experts
+	// Stages is who else runs whole layers; nil is nobody.
+	Stages Stages
 	// Admit is asked before the KV caches grow by some bytes, and told with a
 	// negative number when they have shrunk. Its error ends the forward pass
 	// that wanted more. nil admits all.

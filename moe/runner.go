@@ -42,6 +42,9 @@ type runner struct {
 	sharedAct          *kernels.Vectors // [B] of the shared expert's width
 	sharedGate         []float32        // [B]
 
+	passage expert.Passage // what another host is given
+	proof   proof
+
 	// observe, where it is set, is told of each demand.
 	observe func(d *expert.Demand)
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+
+	"moed/moe/expert"
 )
 
 // Session is one timeline of tokens with its KV cache. Several sessions of a
@@ -16,6 +18,7 @@ type Session struct {
 	one    [1]Token
 	logits []float32 // [vocab], given out by Prefill and Step
 	left   atomic.Bool
+	lane   expert.Lane // guarded by the model's mu
 }
 
 // NewSession begins an empty timeline of up to the model's context.
@@ -128,4 +131,5 @@ func (s *Session) shrink(n int) {
 	s.model.mu.Lock()
 	defer s.model.mu.Unlock()
 	s.kv.shrink(n)
+	s.unheld(n)
 }

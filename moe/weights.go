@@ -235,22 +235,26 @@ func bind(f *gguf.File, data func(*gguf.Tensor) []byte, resident bool, c *Config
 	w.layers = make([]layer, c.Layers)
 	w.experts = make([][]expert.Weights, c.Layers)
 	for i := 0; i < c.Layers && b.err == nil; i++ {
-		l := &w.layers[i]
-		l.index = i
-		l.windowed = c.Window > 0 && arch.windowed != nil && arch.windowed(i)
-		p := fmt.Sprintf("blk.%d.", i)
-		b.bindAttention(l, p)
-		l.ffnNorm = b.vector(p+arch.ffnNorm+".weight", c.Hidden)
-		if i < c.LeadDense {
-			l.dense = b.feedForward(&w.forms.dense, p+"ffn_%s.weight", c.FF)
-		} else {
-			b.bindRouter(l, p)
-		}
+		b.bindLayer(arch, i)
 	}
 	if b.err == nil {
 		b.bindExperts(resident)
 	}
 	return w, b.err
+}
+
+// bindLayer finds what a layer has beside its experts.
+func (b *binder) bindLayer(arch *architecture, i int) {
+	l, c, p := &b.w.layers[i], b.c, fmt.Sprintf("blk.%d.", i)
+	l.index = i
+	l.windowed = c.Window > 0 && arch.windowed != nil && arch.windowed(i)
+	b.bindAttention(l, p)
+	l.ffnNorm = b.vector(p+arch.ffnNorm+".weight", c.Hidden)
+	if i < c.LeadDense {
+		l.dense = b.feedForward(&b.w.forms.dense, p+"ffn_%s.weight", c.FF)
+	} else {
+		b.bindRouter(l, p)
+	}
 }
 
 func (b *binder) bindAttention(l *layer, p string) {
