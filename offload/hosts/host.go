@@ -1,7 +1,6 @@
 package hosts
 
 import (
-	"slices"
 	"sync"
 	"time"
 )
@@ -27,6 +26,7 @@ type HostStats struct {
 	Failed   int64         `json:"failed"`        // of them, without an answer
 	Experts  int64         `json:"experts"`       // that it computed and were used
 	Instead  int64         `json:"instead"`       // that were computed here, since it was late or failed
+	Moved    int64         `json:"moved"`         // tokens that went there, for one or more layers
 	Sent     int64         `json:"sent"`          // bytes
 	Received int64         `json:"received"`      // bytes
 	P50      time.Duration `json:"p50_ns"`        // of a message of one token
@@ -36,6 +36,7 @@ type HostStats struct {
 // host is another host as this one sees it.
 type host struct {
 	name string
+	id   uint64 // of the Experts' hosts
 
 	mu     sync.Mutex // guards what is below
 	state  State
@@ -46,22 +47,19 @@ type host struct {
 	pause  time.Duration
 	pauses int // doublings of pause
 	counts HostStats
-	took   []time.Duration // the last answers, as if they had been of one pair
-	next   int             // in took
-	p50    time.Duration
-	p99    time.Duration
+	pace   pace // of messages about experts, and
+	stride pace // of those about whole layers
+
+	boot   uint64    // number of its start
+	proved bool      // whole layers that it ran were what this host computes
+	busy   bool      // with proving it
+	full   time.Time // until when it has no room for keys and values
 }
 
 const (
-	history    = 256 // answers from which percentiles are taken
-	recount    = 32  // after so many more they are taken again
-	enough     = 32  // answers before they mean anything
-	maxPauses  = 5   // doublings
-	pairWeight = 16  // pairs that take as long as the message itself
+	maxPauses = 5 // doublings
+	fullPause = 10 * time.Second
 )
-
-// weight is how much longer a message of so many pairs takes than one of none.
-func weight(pairs int) float64 { return 1 + float64(pairs)/pairWeight }
 
 // present notes whether the host is there, and which start of it, and reports
 // whether that is news.
@@ -76,7 +74,8 @@ func (h *host) present(there bool, start string) bool {
 		h.state, h.why = Absent, "it left"
 	case h.state == Absent || h.state == "" || h.start != start:
 		h.state, h.why, h.start, h.until, h.pauses = Untried, "", start, time.Time{}, 0
-		h.took, h.next, h.p50, h.p99 = h.took[:0], 0, 0, 0
+		h.pace, h.stride = pace{}, pace{}
+		h.boot, h.proved, h.full = h.boot+1, false, time.Time{}
 	default:
 		return false
 	}
@@ -141,10 +140,7 @@ func (h *host) rest(why string, now time.Time) {
 func (h *host) wait(pairs int, least, most time.Duration) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.took) < enough {
-		return most
-	}
-	return min(most, max(least, time.Duration(2*float64(h.p99)*weight(pairs))))
+	return h.pace.wait(pairs, least, most)
 }
 
 // asked counts a message.
@@ -160,17 +156,7 @@ func (h *host) answered(bytes, pairs int, took time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.counts.Received += int64(bytes)
-	took = time.Duration(float64(took) / weight(pairs))
-	if len(h.took) < history {
-		h.took = append(h.took, took)
-	} else {
-		h.took[h.next%history] = took
-	}
-	h.next++
-	if h.next%recount == 0 || len(h.took) == enough {
-		sorted := slices.Sorted(slices.Values(h.took))
-		h.p50, h.p99 = sorted[len(sorted)/2], sorted[(len(sorted)*99+99)/100-1]
-	}
+	h.pace.add(pairs, took)
 }
 
 // late notes that an answer is not waited for any longer; experts are computed
@@ -212,7 +198,7 @@ func (h *host) stats() HostStats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.counts
-	s.Name, s.State, s.Why, s.P50, s.P99 = h.name, h.state, h.why, h.p50, h.p99
+	s.Name, s.State, s.Why, s.P50, s.P99 = h.name, h.state, h.why, h.pace.p50, h.pace.p99
 	if s.State == "" {
 		s.State = Absent
 	}

@@ -40,10 +40,35 @@ type Plan struct {
 	// Where is, for each layer and expert, who holds it: numbers into Hosts, or
 	// Here. An expert that nobody holds is computed here.
 	Where [][][]int16
+	// Moving has the tokens go to a host for the layers of which it holds all
+	// experts and this host none.
+	Moving bool
 }
 
 // Here is this host in a Plan.
 const Here = -1
+
+// Whole is, for each layer, the host to which tokens go for it, or Here.
+func (p *Plan) Whole() []int16 {
+	whole := slices.Repeat([]int16{Here}, len(p.Where))
+	if !p.Moving {
+		return whole
+	}
+	for l, experts := range p.Where {
+		if len(experts) == 0 {
+			continue
+		}
+		for h := range p.Hosts {
+			if !slices.ContainsFunc(experts, func(where []int16) bool {
+				return slices.Contains(where, Here) || !slices.Contains(where, int16(h))
+			}) {
+				whole[l] = int16(h)
+				break
+			}
+		}
+	}
+	return whole
+}
 
 // Options say how patient an Experts is. The zero value is right.
 type Options struct {
@@ -85,6 +110,7 @@ type Experts struct {
 type plan struct {
 	Plan
 	hosts []*host
+	whole []int16 // [layer] the host to which tokens go for it, or Here
 }
 
 // New is a source that computes all experts here until a plan is followed.
@@ -113,6 +139,7 @@ func (e *Experts) Follow(p Plan) error {
 	for _, name := range p.Hosts {
 		next.hosts = append(next.hosts, e.host(name))
 	}
+	next.whole = p.Whole()
 	e.plan.Store(next)
 	return nil
 }
@@ -151,7 +178,7 @@ func (e *Experts) Away(layer int, expert int32) bool {
 func (e *Experts) Follows(p Plan) bool {
 	now := e.plan.Load()
 	same := func(a, b [][]int16) bool { return slices.EqualFunc(a, b, slices.Equal) }
-	return slices.Equal(now.Hosts, p.Hosts) && slices.EqualFunc(now.Where, p.Where, same)
+	return now.Moving == p.Moving && slices.Equal(now.Hosts, p.Hosts) && slices.EqualFunc(now.Where, p.Where, same)
 }
 
 // Revision is that of the plan that is followed.
@@ -182,7 +209,7 @@ func (e *Experts) Present(starts map[string]string) {
 func (e *Experts) host(name string) *host {
 	h := e.hosts[name]
 	if h == nil {
-		h = &host{name: name, pause: e.o.Pause}
+		h = &host{name: name, id: uint64(len(e.hosts)) + 1, pause: e.o.Pause}
 		e.hosts[name] = h
 	}
 	return h

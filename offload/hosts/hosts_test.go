@@ -26,8 +26,10 @@ type lan struct {
 	payload int
 	hidden  int
 	workers map[string]*moe.Worker
+	stages  map[string]func() *moe.Stage // a new one
 
 	mu     sync.Mutex
+	stage  map[string]*moe.Stage
 	faults map[string]fault
 	asked  map[string]int
 }
@@ -41,13 +43,13 @@ func (l *lan) MaxPayload() int { return l.payload }
 func (l *lan) Ask(ctx context.Context, host string, request []byte) ([]byte, error) {
 	l.mu.Lock()
 	l.asked[host]++
-	n, f := l.asked[host], l.faults[host]
+	n, f, stage := l.asked[host], l.faults[host], l.stage[host]
 	l.mu.Unlock()
 	answer := func() ([]byte, error) {
 		if len(request) > l.payload {
 			return nil, fmt.Errorf("a request of %d bytes", len(request))
 		}
-		b, err := hosts.Answer(ctx, l.workers[host], l.hidden, request)
+		b, err := hosts.Answer(ctx, l.workers[host], stage, l.hidden, request)
 		if len(b) > l.payload {
 			return nil, fmt.Errorf("an answer of %d bytes", len(b))
 		}
@@ -113,7 +115,7 @@ func start(t testing.TB, payload int, o hosts.Options) *setup {
 		t.Fatal(err)
 	}
 	near, fp := store(t, path, 600<<10)
-	s := &setup{lan: &lan{payload: payload, hidden: fp.Config.Hidden, workers: map[string]*moe.Worker{}, faults: map[string]fault{}, asked: map[string]int{}}}
+	s := &setup{lan: &lan{payload: payload, hidden: fp.Config.Hidden, workers: map[string]*moe.Worker{}, stages: map[string]func() *moe.Stage{}, stage: map[string]*moe.Stage{}, faults: map[string]fault{}, asked: map[string]int{}}}
 	s.shape.Hidden = fp.Config.Hidden
 	for i := range fp.Table.Layers {
 		s.shape.Experts = append(s.shape.Experts, fp.Table.Layers[i].Experts)
@@ -131,8 +133,14 @@ func start(t testing.TB, payload int, o hosts.Options) *setup {
 		t.Cleanup(func() { w.Close() })
 		return w
 	}
-	for _, name := range names {
+	for i, name := range names {
 		s.workers[name] = worker(1 << 20)
+		whole := make([]bool, fp.Config.Layers)
+		for l := range whole {
+			whole[l] = l > 0 && l%3 != i
+		}
+		s.stages[name] = func() *moe.Stage { return stage(t, path, whole, 1<<20) }
+		s.restart(name)
 	}
 	if o.Check == nil {
 		o.Check = worker(300 << 10)
@@ -142,7 +150,7 @@ func start(t testing.TB, payload int, o hosts.Options) *setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.model, err = moe.New(im, path, moe.Options{Threads: 1, Context: 256, Batch: 64, Experts: s.experts}); err != nil {
+	if s.model, err = moe.New(im, path, moe.Options{Threads: 1, Context: 256, Batch: 64, Experts: s.experts, Stages: s.experts}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.model.Close() })

@@ -23,7 +23,7 @@ import (
 const (
 	requestMagic  = 0x71456f4d
 	answerMagic   = 0x61456f4d
-	version       = 1
+	version       = 2
 	requestHeader = 6 * 4
 	answerHeader  = 3 * 4
 	perExpert     = 2 * 4

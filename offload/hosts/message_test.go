@@ -72,7 +72,7 @@ func (limited) Compute(context.Context, *expert.Job) error { return nil }
 // the computer takes, not by what the message says.
 func TestAnswerBounded(t *testing.T) {
 	j := &expert.Job{Experts: []int32{0}, Counts: []int32{1 << 20}, Rows: make([]int32, 1<<20), Hidden: make([]float32, 4096)}
-	if _, err := Answer(t.Context(), limited{4, 64}, 4096, appendRequest(nil, j, 4096)); !errors.Is(err, ErrMessage) {
+	if _, err := Answer(t.Context(), limited{4, 64}, nil, 4096, appendRequest(nil, j, 4096)); !errors.Is(err, ErrMessage) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -80,13 +80,30 @@ func TestAnswerBounded(t *testing.T) {
 func FuzzMessages(f *testing.F) {
 	f.Add(appendRequest(nil, job(), 2))
 	f.Add(appendAnswer(nil, 1, []float32{1, 2}))
-	f.Add([]byte("MoEq\x01\x00\x00\x00"))
+	f.Add([]byte("MoEq\x02\x00\x00\x00"))
+	f.Add(appendTransit(nil, &expert.Transit{From: 1, To: 3, Keys: []uint64{7}, Pos: []int{4}, X: []float32{1, 2}, KVType: 1}))
+	f.Add(append(appendFill(nil, &expert.Fill{Key: 7, From: 1, To: 3, First: 4}), 1, 2, 3))
+	f.Add(appendPassed(nil, passed, &expert.Transit{Keys: []uint64{7}, X: []float32{1, 2}, Rows: []byte{1}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if p, err := readTransit(b, 2); err == nil {
+			if again := appendTransit(nil, p); !bytes.Equal(again, b) {
+				t.Errorf("%x was read as %x", b, again)
+			}
+		}
+		if p, err := readFill(b); err == nil {
+			if again := append(appendFill(nil, p), p.Rows...); !bytes.Equal(again, b) {
+				t.Errorf("%x was read as %x", b, again)
+			}
+		}
+		x := make([]float32, 2)
+		if s, rows, err := readPassed(b, x, 1, 1); err == nil && s == passed && len(rows) != 1 {
+			t.Errorf("%x has rows %x", b, rows)
+		}
 		if j, err := readRequest(b, 2); err == nil {
 			if again := appendRequest(nil, j, 2); !bytes.Equal(again, b) {
 				t.Errorf("%x was read as %x", b, again)
 			}
-			if _, err := Answer(t.Context(), limited{8, 8}, 2, b); err == nil && len(j.Rows) > 8 {
+			if _, err := Answer(t.Context(), limited{8, 8}, nil, 2, b); err == nil && len(j.Rows) > 8 {
 				t.Error("answered too much")
 			}
 		}
