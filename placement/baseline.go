@@ -77,10 +77,21 @@ func Frequency(p *Problem) (Assignment, error) {
 }
 
 // ByLayers gives whole layers to one device after the other, as engines do that
-// split a model by layers.
+// split a model by layers. What fits nowhere as a whole fills what is left.
 func ByLayers(p *Problem) (Assignment, error) {
-	at := 0
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	at, m := 0, newMeter(p)
 	return deal(p, nil, func(r *room, e int32) int {
+		l := m.layer[e]
+		for k := range p.Devices {
+			d := (at + k) % len(p.Devices)
+			if e == int32(m.base[l]) && r.fitsLayer(int(l), int32(d)) {
+				at = d
+				return d
+			}
+		}
 		for k := range p.Devices {
 			if d := (at + k) % len(p.Devices); r.fits(e, int32(d)) {
 				at = d

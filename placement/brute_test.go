@@ -78,20 +78,48 @@ func plainTime(p *Problem, a Assignment) int64 {
 					experts = append(experts, int(e))
 				}
 			}
-			cost, to := plainVisit(p, a[l], p.Layers[l], experts, nil, from)
+			cost, to := plainVisit(p, a[l], p.Layers[l], experts, nil, from, home)
 			total, from = total+cost, to
+		}
+		if from != home {
+			total += int64(p.Remote.sends(p.Request))
 		}
 	}
 	return total
 }
 
+// plainWhole is where a token goes for a layer: the first host that has a copy of
+// all experts while home has none.
+func plainWhole(p *Problem, copies [][]int, home string) string {
+	has := map[string]int{}
+	var order []string
+	for _, devices := range copies {
+		at := map[string]bool{}
+		for _, d := range devices {
+			at[p.Devices[d].Host] = true
+		}
+		for h := range at {
+			has[h]++
+		}
+	}
+	for _, d := range p.Devices {
+		order = append(order, d.Host)
+	}
+	for _, h := range order {
+		if p.Moving && h != home && has[h] == len(copies) && has[home] == 0 {
+			return h
+		}
+	}
+	return ""
+}
+
 // plainVisit tries every copy of every expert.
-func plainVisit(p *Problem, copies [][]int, sizes []int64, experts, picks []int, from string) (int64, string) {
+func plainVisit(p *Problem, copies [][]int, sizes []int64, experts, picks []int, from, home string) (int64, string) {
 	// The last expert's copies change slowest, as in the program's order of ties.
 	if n := len(experts) - len(picks); n > 0 {
 		best, where := int64(math.MaxInt64), ""
 		for _, d := range copies[experts[n-1]] {
-			if c, to := plainVisit(p, copies, sizes, experts, append([]int{d}, picks...), from); c < best {
+			if c, to := plainVisit(p, copies, sizes, experts, append([]int{d}, picks...), from, home); c < best {
 				best, where = c, to
 			}
 		}
@@ -109,29 +137,26 @@ func plainVisit(p *Problem, copies [][]int, sizes []int64, experts, picks []int,
 		answers[h]++
 		busy[d] += int64(p.Devices[d].serves(sizes[experts[k]]))
 	}
-	until := func(to string) int64 {
-		last := int64(0)
-		for d, b := range busy {
-			h := p.Devices[d].Host
-			if h != from {
-				b += int64(p.Remote.sends(p.Request))
-			}
-			if h != to {
-				b += int64(p.Remote.Latency) + answers[h]*int64(transfer(p.Answer, p.Remote.Rate))
-			}
-			last = max(last, b)
+	to, way := home, int64(0)
+	if h := plainWhole(p, copies, home); h != "" {
+		if len(hosts) > 1 || hosts[0] != h {
+			return math.MaxInt64, "" // other copies than those that are there
 		}
-		return last
+		to = h
 	}
-	best, where := until(from), from
-	if p.Moving {
-		for _, h := range hosts {
-			if c := until(h); c < best {
-				best, where = c, h
-			}
+	for _, h := range []string{from, to} { // by way of home
+		if from != to && h != home {
+			way += int64(p.Remote.sends(p.Request))
 		}
 	}
-	return best, where
+	last := int64(0)
+	for d, b := range busy {
+		if h := p.Devices[d].Host; h != to {
+			b += int64(p.Remote.sends(p.Request)) + int64(p.Remote.Latency) + answers[h]*int64(transfer(p.Answer, p.Remote.Rate))
+		}
+		last = max(last, b)
+	}
+	return way + last, to
 }
 
 // brute is the least cost of all plans, -1 where none fits.

@@ -15,8 +15,10 @@
 // token takes: for each layer the slowest of the devices that serve it, where a
 // device serves its share of the layer's experts one after another, and one on
 // another host begins when the request has come and is done when its answer has.
-// With Moving the token goes to a host of its experts and stays there (the
-// context-coherent parallelism of ExFlow); else it comes home after each layer.
+// With Moving a token goes to the host that has all its experts of the layer, by
+// way of home, and stays there while that is so (the context-coherent parallelism
+// of ExFlow, for more experts than one); else it comes home after each layer. The
+// keys and values that it leaves behind are not counted.
 // Where an expert has several copies each token takes those that serve it soonest.
 //
 // Two facts from recorded traces enter. Experts of adjacent layers that are often

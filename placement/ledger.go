@@ -9,13 +9,15 @@ type ledger struct {
 	to     []int32   // [token][layer]
 	users  [][]int32 // [expert] tokens
 	total  int64
-	steps  int // visits priced
+	steps  int     // visits priced
+	whole  []int32 // [layer] host that has all of it, where tokens move
 
 	stamp []int32 // [token]
 	round int32
 	undo  []entry
 }
 
+// entry is a visit's price, or, with at below 0, where layer -1-at was whole.
 type entry struct {
 	at   int
 	cost int64
@@ -41,12 +43,24 @@ func newLedger(m *meter, copies [][]int32) *ledger {
 			at = v.to
 		}
 	}
+	if m.p.Moving {
+		for l := range m.p.Layers {
+			g.whole = append(g.whole, m.whole(l, copies))
+		}
+	}
 	return g
 }
 
-// reprice prices anew the tokens that use experts of which the copies changed.
+// reprice prices anew the tokens that use experts of which the copies changed, or
+// all where a layer is no longer whole or is now.
 func (g *ledger) reprice(experts ...int32) {
 	for _, e := range experts {
+		if g.turned(int(g.m.layer[e])) {
+			for t := range g.m.p.Usage.tokens {
+				g.token(t, int(g.m.layer[e]))
+			}
+			continue
+		}
 		g.round++
 		for _, t := range g.users[e] {
 			if g.stamp[t] != g.round {
@@ -55,6 +69,20 @@ func (g *ledger) reprice(experts ...int32) {
 			}
 		}
 	}
+}
+
+// turned notes which host has all of a layer, and reports whether that is news.
+func (g *ledger) turned(l int) bool {
+	if g.whole == nil {
+		return false
+	}
+	h := g.m.whole(l, g.copies)
+	if h == g.whole[l] {
+		return false
+	}
+	g.undo = append(g.undo, entry{at: -1 - l, to: g.whole[l]})
+	g.whole[l] = h
+	return true
 }
 
 // token prices a token from a layer on, until it is where it was before.
@@ -89,6 +117,10 @@ func (g *ledger) keep() { g.undo = g.undo[:0] }
 func (g *ledger) back(mark int) {
 	for k := len(g.undo) - 1; k >= mark; k-- {
 		n := g.undo[k]
+		if n.at < 0 {
+			g.whole[-1-n.at] = n.to
+			continue
+		}
 		g.total += n.cost - g.cost[n.at]
 		g.cost[n.at], g.to[n.at] = n.cost, n.to
 	}

@@ -1,6 +1,9 @@
 package placement
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // meter prices what a token does in one layer. It has scratch of its own, so
 // one goroutine uses it at a time.
@@ -64,6 +67,15 @@ func newMeter(p *Problem) *meter {
 // in picks which devices serve them. Experts without a copy, of plans that are
 // not whole yet, are left out.
 func (m *meter) visit(l int, chosen []int32, copies [][]int32, from int32) visit {
+	v := m.serveLayer(l, chosen, copies, from)
+	if l == len(m.p.Layers)-1 && v.to != m.net.home { // its logits are wanted there
+		v.cost += m.net.request(v.to, m.net.home)
+		v.to = m.net.home
+	}
+	return v
+}
+
+func (m *meter) serveLayer(l int, chosen []int32, copies [][]int32, from int32) visit {
 	m.order, m.picks, m.turn = m.order[:0], m.picks[:0], m.turn[:0]
 	ways := 1
 	for _, c := range chosen {
@@ -81,6 +93,8 @@ func (m *meter) visit(l int, chosen []int32, copies [][]int32, from int32) visit
 	switch {
 	case len(m.order) == 0:
 		return visit{to: from}
+	case m.p.Moving && m.whole(l, copies) >= 0:
+		return m.move(from, m.whole(l, copies), copies)
 	case ways == 1:
 		return m.price(from)
 	case ways > mostWays:
@@ -140,27 +154,97 @@ func (m *meter) soonest(copies [][]int32, from int32) {
 // price is the time until the slowest host has answered, with the picks made.
 func (m *meter) price(from int32) visit {
 	m.gather()
-	v := visit{to: from}
+	v := visit{to: m.net.home}
+	v.cost = m.until(v.to, v.to)
 	for _, h := range m.visited {
-		if h != from {
+		if h != v.to {
 			v.messages++
 		}
 	}
-	v.cost = m.until(from, from)
-	if m.p.Moving && v.messages > 0 {
-		for _, to := range m.visited {
-			if c := m.until(from, to); c < v.cost {
-				v.cost, v.to = c, to
+	way, messages := m.way(from, v.to)
+	v.cost, v.messages = v.cost+way, v.messages+messages
+	m.clear()
+	return v
+}
+
+// whole is the host that has all experts of a layer, for a token to go to, or -1:
+// where home has them all, or any of them is there alone, the token is at home.
+func (m *meter) whole(l int, copies [][]int32) int32 {
+	host := int32(-1)
+	for e := m.base[l]; e < m.base[l+1]; e++ {
+		if len(copies[e]) != 1 {
+			return m.wholeOfCopies(l, copies)
+		}
+		h := m.net.host[copies[e][0]]
+		if h == m.net.home || host >= 0 && h != host {
+			return -1
+		}
+		host = h
+	}
+	return host
+}
+
+// wholeOfCopies is whole where experts have several copies: the first host that has
+// one of each, home not among them.
+func (m *meter) wholeOfCopies(l int, copies [][]int32) int32 {
+	has := func(e int, h int32) bool {
+		return slices.ContainsFunc(copies[e], func(d int32) bool { return m.net.host[d] == h })
+	}
+	for h := range int32(m.net.hosts) {
+		all := h != m.net.home
+		for e := m.base[l]; all && e < m.base[l+1]; e++ {
+			all = has(e, h) && !has(e, m.net.home)
+		}
+		if all {
+			return h
+		}
+	}
+	return -1
+}
+
+// move is a token's layer on a host that has all of it: each expert is served by its
+// copy there.
+func (m *meter) move(from, to int32, copies [][]int32) visit {
+	for k, e := range m.order {
+		for _, d := range copies[e] {
+			if m.net.host[d] == to {
+				m.picks[k] = d
+				break
 			}
 		}
 	}
+	m.gather()
+	v := visit{to: to, cost: m.hostBusy[to]}
+	way, messages := m.way(from, to)
+	v.cost, v.messages = v.cost+way, messages
+	m.clear()
+	return v
+}
+
+// clear empties what gather has summed.
+func (m *meter) clear() {
 	for _, d := range m.touched {
 		m.busy[d], m.count[d] = 0, 0
 	}
 	for _, h := range m.visited {
 		m.hostBusy[h], m.answers[h] = 0, 0
 	}
-	return v
+}
+
+// way is how long a token is under way from a host to another, by way of home, and
+// how many requests that takes: coming home is an answer.
+func (m *meter) way(from, to int32) (time int64, messages int32) {
+	if from == to {
+		return 0, 0
+	}
+	if from != m.net.home {
+		time += m.net.request(from, m.net.home)
+	}
+	if to != m.net.home {
+		time += m.net.request(m.net.home, to)
+		messages++
+	}
+	return time, messages
 }
 
 // gather sums the picks by device and by host.

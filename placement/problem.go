@@ -16,7 +16,7 @@ type Problem struct {
 	Links   []Link    `json:"links,omitempty"`  // between hosts
 	Remote  Link      `json:"remote"`           // between hosts that Links leaves out; its A and B are ignored
 	Home    string    `json:"home,omitempty"`   // host where a token starts; "": that of the first device
-	Moving  bool      `json:"moving,omitempty"` // the token goes to its experts' host and stays there, instead of coming Home after each layer
+	Moving  bool      `json:"moving,omitempty"` // the token goes to the host of all its experts and stays there, instead of coming Home after each layer
 	Request int64     `json:"request"`          // bytes that a token sends to a host per layer
 	Answer  int64     `json:"answer"`           // bytes that a host sends back per expert
 	Copies  int       `json:"copies,omitempty"` // most copies of one expert; 0 and 1: no replicas

@@ -33,6 +33,16 @@ func (r *room) fits(e, d int32) bool {
 	return r.left[d] >= r.m.size[e] && (most == 0 || int(r.count[r.m.layer[e]][d]) < most)
 }
 
+// fitsLayer says that the device, of which nothing of the layer is, takes all of
+// it.
+func (r *room) fitsLayer(l int, d int32) bool {
+	most, bytes := r.m.p.Devices[d].PerLayer, int64(0)
+	for _, b := range r.m.p.Layers[l] {
+		bytes += b
+	}
+	return r.left[d] >= bytes && (most == 0 || len(r.m.p.Layers[l]) <= most)
+}
+
 func (r *room) put(e, d int32) {
 	r.left[d] -= r.m.size[e]
 	r.count[r.m.layer[e]][d]++
