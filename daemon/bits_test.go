@@ -72,10 +72,11 @@ type bitsCase struct {
 	faults  bool
 	warmed  bool // while it runs
 	hosts   int  // others that compute experts, too
+	moving  bool // or to which the tokens go for whole layers
 }
 
 func (c *bitsCase) String() string {
-	return fmt.Sprintf("%s/%v/share=%.2f/threads=%d/ahead=%d/%s/faults=%v/warmed=%v/hosts=%d", c.layout, c.backend, c.share, c.threads, c.ahead, c.policy, c.faults, c.warmed, c.hosts)
+	return fmt.Sprintf("%s/%v/share=%.2f/threads=%d/ahead=%d/%s/faults=%v/warmed=%v/hosts=%d/moving=%v", c.layout, c.backend, c.share, c.threads, c.ahead, c.policy, c.faults, c.warmed, c.hosts, c.moving)
 }
 
 func bitsCases() []bitsCase {
@@ -87,7 +88,7 @@ func bitsCases() []bitsCase {
 				for threads := 1; threads <= 2; threads++ {
 					for _, ahead := range []int{-1, 2} {
 						for _, faults := range []bool{false, true} {
-							all = append(all, bitsCase{layout, backend, share, threads, ahead, names[len(all)%len(names)], faults, len(all)%5 == 1, len(all) % 7 % 3})
+							all = append(all, bitsCase{layout, backend, share, threads, ahead, names[len(all)%len(names)], faults, len(all)%5 == 1, len(all) % 7 % 3, len(all)%4 > 1})
 						}
 					}
 				}
@@ -137,7 +138,7 @@ func (c *bitsCase) check(t *testing.T, h *header, want [][]float32) {
 	o := c.options(fp)
 	var team *teamOf
 	if c.hosts > 0 && fp.Memory.Experts > 0 {
-		team = newTeam(t, h.path, c.hosts)
+		team = newTeam(t, h.path, c.hosts, c.moving)
 		o.team = team
 	}
 	f, err := openFlash(t.Context(), h, fp, o)

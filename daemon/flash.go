@@ -131,7 +131,7 @@ func openFlash(ctx context.Context, h *header, fp *moe.Footprint, o flashOptions
 			if err := f.lead(h, fp, &o); err != nil {
 				return nil, err
 			}
-			o.Options.Experts = f.hosts
+			o.Options.Experts, o.Options.Stages = f.hosts, f.hosts
 		}
 	}
 	if f.model, err = moe.New(h.image(f.dense), h.path, o.Options); err != nil {

@@ -25,6 +25,7 @@ type Led struct {
 	Hidden   int   // size of a hidden state
 	TopK     int   // experts per token and layer
 	Bytes    int64 // of memory for experts here
+	Dense    int64 // bytes of all weights that are no experts
 	Local    hosts.Local
 	Check    hosts.Computer // computes experts here, to compare
 	// Share appends how often each expert of a layer is used per token, as far as
@@ -52,7 +53,7 @@ func (h *header) identity() (string, error) {
 
 // lead has the team serve the model's experts.
 func (f *flash) lead(h *header, fp *moe.Footprint, o *flashOptions) (err error) {
-	m := Led{Name: modelName(h.path), Table: fp.Table, Hidden: fp.Config.Hidden, TopK: fp.Config.TopK, Bytes: o.bytes, Local: f.store, Share: o.share}
+	m := Led{Name: modelName(h.path), Table: fp.Table, Hidden: fp.Config.Hidden, TopK: fp.Config.TopK, Bytes: o.bytes, Dense: fp.Memory.Dense, Local: f.store, Share: o.share}
 	if m.Identity, err = h.identity(); err != nil {
 		return err
 	}

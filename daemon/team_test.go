@@ -14,9 +14,12 @@ import (
 )
 
 // teamOf is workers in this process that are asked as if they were other hosts:
-// every expert lies on one of them, on two, or on none.
+// every expert lies on one of them, on two, or on none. Where tokens move, whole
+// layers lie on one of them or on none.
 type teamOf struct {
 	t       *testing.T
+	moving  bool
+	layers  int
 	workers []*Worker
 	hidden  int
 	payload int
@@ -25,7 +28,7 @@ type teamOf struct {
 	led *hosts.Experts
 }
 
-func newTeam(t *testing.T, path string, n int) *teamOf {
+func newTeam(t *testing.T, path string, n int, moving bool) *teamOf {
 	t.Helper()
 	team := &teamOf{t: t, payload: 64 << 10}
 	h, err := readHeader(path)
@@ -36,17 +39,19 @@ func newTeam(t *testing.T, path string, n int) *teamOf {
 	if err != nil {
 		t.Fatal(err)
 	}
-	team.hidden = fp.Config.Hidden
+	team.hidden, team.layers = fp.Config.Hidden, fp.Config.Layers
+	team.moving = moving && fp.Config.Layers-fp.Config.LeadDense >= n // each gets a layer
 	for at := range n {
-		experts := make([][]int, len(fp.Table.Layers))
+		experts, whole := make([][]int, len(fp.Table.Layers)), make([]bool, len(fp.Table.Layers))
 		for l := range experts {
 			for e := range fp.Table.Layers[l].Experts {
-				if slices.Contains(placed(l, e, n), int16(at)) {
+				if slices.Contains(team.placed(l, e, n), int16(at)) {
 					experts[l] = append(experts[l], e)
 				}
 			}
+			whole[l] = team.moving && len(experts[l]) > 0
 		}
-		w, err := OpenWorker(t.Context(), WorkerOptions{Model: path, Experts: experts, Threads: 1 + at%2})
+		w, err := OpenWorker(t.Context(), WorkerOptions{Model: path, Experts: experts, Whole: whole, Threads: 1 + at%2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +75,13 @@ func newTeam(t *testing.T, path string, n int) *teamOf {
 }
 
 // placed is where the team of n has an expert.
-func placed(layer, e, n int) []int16 {
+func (team *teamOf) placed(layer, e, n int) []int16 {
+	if team.moving {
+		if k := (team.layers - 1 - layer) % (n + 1); k < n {
+			return []int16{int16(k)}
+		}
+		return []int16{hosts.Here}
+	}
 	switch k := (7*layer + 5*e) % (n + 2); {
 	case k == n:
 		return []int16{hosts.Here}
@@ -90,13 +101,13 @@ func (team *teamOf) Ask(ctx context.Context, host string, request []byte) ([]byt
 	if _, err := fmt.Sscanf(host, "box%d", &at); err != nil {
 		return nil, err
 	}
-	return hosts.Answer(ctx, team.workers[at], team.hidden, request)
+	return hosts.Answer(ctx, team.workers[at], team.workers[at], team.hidden, request)
 }
 
 // Lead implements Team.
 func (team *teamOf) Lead(m Led) (*hosts.Experts, func(), error) {
 	shape := hosts.Shape{Hidden: m.Hidden}
-	plan := hosts.Plan{Revision: 1}
+	plan := hosts.Plan{Revision: 1, Moving: team.moving}
 	there := map[string]string{}
 	for at := range team.workers {
 		plan.Hosts = append(plan.Hosts, fmt.Sprintf("box%d", at))
@@ -107,7 +118,7 @@ func (team *teamOf) Lead(m Led) (*hosts.Experts, func(), error) {
 		shape.Experts = append(shape.Experts, n)
 		where := make([][]int16, n)
 		for e := range where {
-			where[e] = placed(l, e, len(team.workers))
+			where[e] = team.placed(l, e, len(team.workers))
 		}
 		plan.Where = append(plan.Where, where)
 	}
@@ -129,7 +140,7 @@ func (team *teamOf) prove(m *moe.Model) {
 		if _, err := bitsOf(team.t, m); err != nil {
 			team.t.Fatal(err)
 		}
-		if !slices.ContainsFunc(team.led.Stats(), func(h hosts.HostStats) bool { return h.State != hosts.Ready }) {
+		if !slices.ContainsFunc(team.led.Stats(), func(h hosts.HostStats) bool { return h.State != hosts.Ready || team.moving && h.Moved == 0 }) {
 			return
 		}
 	}
@@ -138,7 +149,7 @@ func (team *teamOf) prove(m *moe.Model) {
 
 // used reports whether all hosts have served.
 func (team *teamOf) used() bool {
-	return !slices.ContainsFunc(team.led.Stats(), func(h hosts.HostStats) bool { return h.Experts == 0 })
+	return !slices.ContainsFunc(team.led.Stats(), func(h hosts.HostStats) bool { return h.Experts == 0 && h.Moved == 0 })
 }
 
 // TestWorkerRoom: with less room than its experts need a worker holds a part.
@@ -173,14 +184,14 @@ func TestWorkerRoom(t *testing.T) {
 	if err != nil || some == 0 || some >= all {
 		t.Errorf("warmed %d of %d: %v", some, all, err)
 	}
-	if err := w.Resize(experts, 0); err != nil {
+	if err := w.Resize(t.Context(), experts, nil, 0); err != nil {
 		t.Fatal(err)
 	}
 	if rest, err := w.Warm(t.Context(), experts, nil); err != nil || some+rest != all {
 		t.Errorf("then %d of %d: %v", rest, all-some, err)
 	}
 	experts[len(experts)-1] = []int{1, 1}
-	if err := w.Resize(experts, 0); err == nil {
+	if err := w.Resize(t.Context(), experts, nil, 0); err == nil {
 		t.Error("an expert twice is no error")
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"moed/flashio"
 	"moed/moe"
@@ -17,16 +19,21 @@ import (
 type WorkerOptions struct {
 	Model   string  // path of a GGUF, stock or packed
 	Experts [][]int // by layer, ascending: those that are to lie in memory
-	// Room is the most bytes for them; 0 is what they need. The others are read
-	// when they are asked for.
+	// Whole are the layers that are run whole, with attention and router; nil is
+	// none. Their dense weights and a part of Room for keys and values lie in memory
+	// as well.
+	Whole []bool
+	// Room is the most bytes for all of it; 0 is what is needed. Experts for which
+	// there is none are read when they are asked for.
 	Room    int64
 	Threads int // 0 is all processors
 	Flash   FlashConfig
 }
 
 // Worker computes experts of one model for tokens whose forward pass runs on
-// another host. It holds nothing of the model but experts. It may be shared
-// between goroutines; jobs run one at a time.
+// another host, and runs whole layers for them. It holds nothing of the model but
+// what these need. It may be shared between goroutines; jobs run one at a time, and
+// so do passages through layers.
 type Worker struct {
 	*moe.Worker
 	header *header
@@ -35,6 +42,11 @@ type Worker struct {
 	disks  *disks
 	biases *offload.Dense
 	store  *offload.Store
+
+	room    int64
+	threads int
+	turn    sync.RWMutex // of who uses whole, and who changes it
+	whole   *wholeLayers
 }
 
 // workerBatch is the most rows of a job: what the other side sends at once is
@@ -69,14 +81,18 @@ func OpenWorker(ctx context.Context, o WorkerOptions) (_ *Worker, err error) {
 	if err != nil {
 		return nil, err
 	}
+	w.room, w.threads = o.Room, o.Threads
 	if o.Room > 0 {
-		need = min(need, o.Room)
+		need = min(need, o.Room-w.stageBytes(o.Whole))
 	}
 	if err := w.open(ctx, fo, max(need, offload.Least(w.table))); err != nil {
 		return nil, err
 	}
 	mo.Experts = w.store
-	w.Worker, err = moe.NewWorker(w.header.image(w.biases), o.Model, mo)
+	if w.Worker, err = moe.NewWorker(w.header.image(w.biases), o.Model, mo); err != nil {
+		return nil, err
+	}
+	w.whole, err = w.stageOf(ctx, o.Whole)
 	return w, err
 }
 
@@ -144,28 +160,59 @@ func (w *Worker) Warm(ctx context.Context, experts [][]int, progress func(read i
 	return w.store.Warm(ctx, order, progress)
 }
 
-// Resize gives the store the memory that the listed experts need, or room where
-// that is less and above 0.
-func (w *Worker) Resize(experts [][]int, room int64) error {
+// Resize gives the store the memory that the listed experts need, or what of room
+// is left where that is less and room above 0, and runs these layers whole.
+func (w *Worker) Resize(ctx context.Context, experts [][]int, layers []bool, room int64) error {
 	need, err := slotsFor(w.table, experts)
 	if err != nil {
 		return err
 	}
-	if room > 0 {
-		need = min(need, room)
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	w.room = room
+	if !slices.Equal(layers, w.whole.layers) {
+		old := w.whole
+		w.whole = &wholeLayers{}
+		if err := old.close(); err != nil {
+			return err
+		}
 	}
-	return w.store.Resize(max(need, offload.Least(w.table)))
+	if room > 0 {
+		need = min(need, room-w.stageBytes(layers))
+	}
+	if err := w.store.Resize(max(need, offload.Least(w.table))); err != nil {
+		return err
+	}
+	if w.whole.stage != nil {
+		return nil
+	}
+	next, err := w.stageOf(ctx, layers)
+	if err == nil {
+		w.whole = next
+	}
+	return err
 }
 
-// Bytes is the memory of its experts.
-func (w *Worker) Bytes() int64 { return w.store.Bytes() }
+// Bytes is the memory of its experts, and of the layers that it runs whole.
+func (w *Worker) Bytes() int64 {
+	w.turn.RLock()
+	defer w.turn.RUnlock()
+	n := w.store.Bytes()
+	if w.whole != nil && w.whole.stage != nil {
+		n += w.whole.dense.Size() + w.whole.kv
+	}
+	return n
+}
 
 // Notes say what is wrong with the disks that it reads from.
 func (w *Worker) Notes() []string { return w.disks.all() }
 
 // Close gives everything back, after the jobs under way.
 func (w *Worker) Close() error {
-	var errs []error
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	errs := []error{w.whole.close()}
+	w.whole = nil
 	if w.Worker != nil {
 		errs = append(errs, w.Worker.Close())
 	}

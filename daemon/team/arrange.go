@@ -17,17 +17,73 @@ const (
 	usualDisk    = 0.7e9            // bytes per second, and
 	usualRead    = time.Millisecond // for each expert, since it takes the place of another
 	usualLatency = 200 * time.Microsecond
-	usualNetwork = 125e6 // bytes per second
-	usualTokens  = 64    // drawn from how often experts are used
-	usualEffort  = 0.1   // of the solver: about a second
+	usualMessage = 100 * time.Microsecond // of both hosts' work for it, one way
+	usualNetwork = 125e6                  // bytes per second
+	usualTokens  = 64                     // drawn from how often experts are used
+	usualEffort  = 0.1                    // of the solver: about a second
+	wholeShare   = 0.9                    // of a room for whole layers, beside keys and values
 )
 
 // arrange makes a plan for a model by the room of its hosts and by how often its
 // experts were used: what is used most lies in memory somewhere, and each layer is
-// divided so that all are done at about the same time. away is how long a message
-// to a member takes.
+// divided so that all are done at about the same time; or whole layers lie on one
+// host each, to which the tokens go, where that takes less time: on slow links,
+// since it takes fewer messages. away is how long a message to a member takes.
 func arrange(m *daemon.Led, home string, members []cluster.Member, id string, away func(host string) time.Duration) (*placement.File, error) {
-	p := placement.Problem{Home: home, Request: 4 * int64(m.Hidden), Answer: 4 * int64(m.Hidden),
+	usage, err := drawn(m)
+	if err != nil {
+		return nil, err
+	}
+	var best *placement.File
+	a := arrangement{led: m, home: home, members: members, id: id, usage: usage}
+	for _, b := range members {
+		a.away = append(a.away, away(b.Name)+usualMessage)
+	}
+	for _, moving := range []bool{false, true} {
+		f, err := a.file(moving)
+		if err != nil {
+			return nil, err
+		}
+		if best == nil || f.Plan.Cost.Time < best.Plan.Cost.Time {
+			best = f
+		}
+	}
+	return best, nil
+}
+
+// arrangement is what a plan of the coordinator's own goes by.
+type arrangement struct {
+	led     *daemon.Led
+	home    string
+	members []cluster.Member
+	id      string          // of the model
+	away    []time.Duration // [member] until a message is there
+	usage   placement.Usage
+}
+
+// file is the plan in which experts are asked for, or tokens move.
+func (a *arrangement) file(moving bool) (*placement.File, error) {
+	p := a.problem(moving)
+	plan, err := placement.Solve(p, placement.Options{Effort: usualEffort})
+	if err != nil {
+		return nil, err
+	}
+	for d := range p.Devices {
+		p.Devices[d].PerLayer = 0
+	}
+	if !moving { // a part of a layer would keep the tokens from going there
+		lift(p, plan.Assignment)
+		if plan.Cost, err = placement.Evaluate(p, plan.Assignment); err != nil {
+			return nil, err
+		}
+	}
+	return &placement.File{Model: placement.Model{Name: a.led.Name, Header: a.led.Identity}, Problem: *p, Plan: *plan}, nil
+}
+
+// problem has this host's memory as its first device, and its disk as its last.
+func (a *arrangement) problem(moving bool) *placement.Problem {
+	m := a.led
+	p := &placement.Problem{Home: a.home, Moving: moving, Request: 4 * int64(m.Hidden), Answer: 4 * int64(m.Hidden), Usage: a.usage,
 		Remote: placement.Link{Latency: usualLatency, Rate: usualNetwork}} // between members, which say nothing to each other
 	all, most := int64(0), 0
 	for i := range m.Table.Layers {
@@ -36,34 +92,25 @@ func arrange(m *daemon.Led, home string, members []cluster.Member, id string, aw
 		all += int64(l.Experts) * l.Bytes()
 		most = max(most, l.Experts)
 	}
-	// Each layer gets its part of a host's room, so that all layers have some there.
-	device := func(name, host string, room int64, rate float64) placement.Device {
-		return placement.Device{Name: name, Host: host, Capacity: room, Rate: rate,
-			PerLayer: max(1, int(float64(most)*min(1, float64(room)/float64(max(all, 1)))))}
+	device := func(host string, room int64) {
+		d := placement.Device{Name: host, Host: host, Capacity: room, Rate: usualRate}
+		if !moving { // each layer gets its part of the room, so that all have some there
+			d.PerLayer = max(1, int(float64(most)*min(1, float64(room)/float64(max(all, 1)))))
+		}
+		p.Devices = append(p.Devices, d)
 	}
-	p.Devices = append(p.Devices, device(home, home, m.Bytes, usualRate))
-	for i := range members {
-		b := &members[i]
-		p.Devices = append(p.Devices, device(b.Name, b.Name, roomFor(b, id), usualRate))
-		p.Links = append(p.Links, placement.Link{A: home, B: b.Name, Latency: away(b.Name), Rate: usualNetwork})
+	device(a.home, m.Bytes)
+	for i := range a.members {
+		b := &a.members[i]
+		room := roomFor(b, a.id)
+		if moving { // dense weights, keys and values are there, too
+			room = int64(float64(room) * wholeShare * float64(all) / float64(max(all+m.Dense, 1)))
+		}
+		device(b.Name, room)
+		p.Links = append(p.Links, placement.Link{A: a.home, B: b.Name, Latency: a.away[i], Rate: usualNetwork})
 	}
-	p.Devices = append(p.Devices, placement.Device{Name: home + " disk", Host: home, Capacity: all, Rate: usualDisk, Latency: usualRead})
-	var err error
-	if p.Usage, err = drawn(m); err != nil {
-		return nil, err
-	}
-	plan, err := placement.Solve(&p, placement.Options{Effort: usualEffort})
-	if err != nil {
-		return nil, err
-	}
-	for d := range p.Devices {
-		p.Devices[d].PerLayer = 0
-	}
-	lift(&p, plan.Assignment)
-	if plan.Cost, err = placement.Evaluate(&p, plan.Assignment); err != nil {
-		return nil, err
-	}
-	return &placement.File{Model: placement.Model{Name: m.Name, Header: m.Identity}, Problem: p, Plan: *plan}, nil
+	p.Devices = append(p.Devices, placement.Device{Name: a.home + " disk", Host: a.home, Capacity: all, Rate: usualDisk, Latency: usualRead})
+	return p
 }
 
 // lift takes from the disk, the last device, what has room elsewhere: experts that

@@ -168,7 +168,7 @@ func (d *duty) follow(revision uint64, file *placement.File) error {
 		m.o.Log.Info("the plan has nothing for this host", "model", d.id, "revision", revision)
 		return d.drop()
 	}
-	if err := d.hold(experts); err != nil {
+	if err := d.hold(experts, wholeOf(file, m.name)); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -191,8 +191,9 @@ func (d *duty) follow(revision uint64, file *placement.File) error {
 	return err
 }
 
-// hold has room for the experts. The caller holds turn.
-func (d *duty) hold(experts [][]int) error {
+// hold has room for the experts, and runs these layers whole. The caller holds
+// turn.
+func (d *duty) hold(experts [][]int, whole []bool) error {
 	m := d.member
 	m.mu.Lock()
 	room := m.left() + d.room
@@ -202,9 +203,9 @@ func (d *duty) hold(experts [][]int) error {
 	}
 	var err error
 	if d.worker == nil {
-		d.worker, err = daemon.OpenWorker(m.ctx, daemon.WorkerOptions{Model: d.path, Experts: experts, Room: room, Threads: m.o.Threads})
+		d.worker, err = daemon.OpenWorker(m.ctx, daemon.WorkerOptions{Model: d.path, Experts: experts, Whole: whole, Room: room, Threads: m.o.Threads})
 	} else {
-		err = d.worker.Resize(experts, room)
+		err = d.worker.Resize(m.ctx, experts, whole, room)
 	}
 	if err != nil {
 		return err
@@ -219,7 +220,7 @@ func (d *duty) hold(experts [][]int) error {
 func (d *duty) answer(w *daemon.Worker) func(ctx context.Context, from string, request []byte) ([]byte, error) {
 	hidden := w.Config().Hidden
 	return func(ctx context.Context, _ string, request []byte) ([]byte, error) {
-		return hosts.Answer(ctx, w, hidden, request)
+		return hosts.Answer(ctx, w, w, hidden, request)
 	}
 }
 

@@ -48,7 +48,7 @@ func modelID(name, identity string) string {
 
 // follow is the plan as the coordinator home goes by it.
 func follow(f *placement.File, home string, revision uint64) hosts.Plan {
-	p := hosts.Plan{Revision: revision}
+	p := hosts.Plan{Revision: revision, Moving: f.Moving}
 	number := make([]int16, len(f.Devices))
 	for i, d := range f.Devices {
 		if d.Host == home {
@@ -88,4 +88,16 @@ func shareOf(f *placement.File, host string) (experts [][]int, n int) {
 		}
 	}
 	return experts, n
+}
+
+// wholeOf is which layers a plan has a host run whole: those of which it has all
+// experts.
+func wholeOf(f *placement.File, host string) []bool {
+	whole := make([]bool, len(f.Assignment))
+	for l, experts := range f.Assignment {
+		whole[l] = f.Moving && len(experts) > 0 && !slices.ContainsFunc(experts, func(devices []int) bool {
+			return !slices.ContainsFunc(devices, func(d int) bool { return f.Devices[d].Host == host })
+		})
+	}
+	return whole
 }
