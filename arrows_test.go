@@ -65,7 +65,7 @@ func arrows() map[string][]string {
 		"moe/stories":        nil,
 
 		"offload":                {"flashio", "flashio/bundle", "offload/policy", "predictor/cost", "moe/expert", "moe/kernels", "moe/ggml"},
-		"offload/hosts":          {"moe/expert"},
+		"offload/hosts":          {"moe/expert", "moe/ggml", "moe/kernels"},
 		"offload/policy":         nil,
 		"offload/policy/tinylfu": {"offload/policy"},
 		"offload/budget":         nil,

@@ -170,10 +170,14 @@ func writeHosts(out io.Writer, models []api.Model) error {
 		if len(m.Hosts) == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "\n%s, plan %d\nHOST\tSTATE\tASKED\tLATE\tFAILED\tEXPERTS\tINSTEAD\tP50\tP99\n", clean(m.Name), m.PlanRevision)
+		fmt.Fprintf(w, "\n%s, plan %d\nHOST\tSTATE\tASKED\tLATE\tFAILED\tEXPERTS\tINSTEAD\tP50\tP99\tMOVED\tP50\tP99\n", clean(m.Name), m.PlanRevision)
 		for _, h := range m.Hosts {
-			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", clean(h.Name), stateWhy(&h), h.Asked, h.Late, h.Failed, h.Experts, h.Instead,
-				timeText(time.Duration(h.P50*1e9)), timeText(time.Duration(h.P99*1e9)))
+			fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%d\t%s\t%s\n", clean(h.Name), stateWhy(&h), h.Asked, h.Late, h.Failed, h.Experts, h.Instead,
+				timeText(time.Duration(h.P50*1e9)), timeText(time.Duration(h.P99*1e9)),
+				h.Moved, timeText(time.Duration(h.MoveP50*1e9)), timeText(time.Duration(h.MoveP99*1e9)))
+		}
+		for _, name := range m.Rounded {
+			fmt.Fprintf(w, "%s answers in f16, as the plan wants: texts repeat, but are not those of one host\n", clean(name))
 		}
 	}
 	return w.Flush()

@@ -23,9 +23,11 @@ func placementCommand(u *ui) *cli.Command {
 			"   links: [{a: box1, b: box2, latency: 200us, rate: 1Gbit/s}]\n" +
 			"   remote: {latency: 200us, rate: 1Gbit/s}   # between hosts that links leaves out\n" +
 			"   home: box1        # where tokens start\n" +
-			"   moving: false     # true: a token stays on the host of its experts\n" +
+			"   moving: false     # true: a token goes to the host that has all experts of a layer\n" +
 			"   request: 8KiB     # what a token sends to a host, and what an expert sends back\n" +
 			"   answer: 8KiB\n\n" +
+			"A link with answers: f16 halves what comes back over it. Outputs are then the same each time, but not\n" +
+			"those of one host.\n\n" +
 			"--measure DIR... measures the disks of directories and prints such a file; with --devices it fills in\n" +
 			"the rates that FILE leaves out.",
 		Flags:  placementFlags(),

@@ -44,6 +44,7 @@ type listedLink struct {
 	B       string     `yaml:"b,omitempty"`
 	Latency listedWait `yaml:"latency,omitempty"`
 	Rate    listedRate `yaml:"rate,omitempty"`
+	Answers string     `yaml:"answers,omitempty"` // f16: in half the bytes
 }
 
 const (
@@ -182,7 +183,7 @@ func (l *deviceList) problem(all int64) *placement.Problem {
 }
 
 func (k listedLink) link() placement.Link {
-	return placement.Link{A: k.A, B: k.B, Latency: time.Duration(k.Latency), Rate: float64(k.Rate)}
+	return placement.Link{A: k.A, B: k.B, Latency: time.Duration(k.Latency), Rate: float64(k.Rate), Answers: k.Answers}
 }
 
 // deviceLines is the line of each device in a file that has been read; nil where

@@ -60,7 +60,7 @@ func (e *Engine) Stats() EngineStats {
 	if e.flash != nil && e.flash.store != nil {
 		s.countStore(e.flash.store.Stats())
 		if e.flash.hosts != nil {
-			s.Hosts, s.PlanRevision = e.flash.hosts.Stats(), e.flash.hosts.Revision()
+			s.Hosts, s.PlanRevision, s.Rounded = e.flash.hosts.Stats(), e.flash.hosts.Revision(), e.flash.hosts.Rounds()
 		}
 	}
 	return s

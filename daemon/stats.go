@@ -65,6 +65,7 @@ type EngineStats struct {
 	Disks           []offload.DiskStats // the model's own file first
 	Hosts           []hosts.HostStats   // others that compute experts, by name
 	PlanRevision    uint64              // by which they are asked; 0 is none
+	Rounded         []string            // those that answer in f16, so that outputs are not those of one host
 	FirstToken      Histogram           // seconds from request to first token
 	BetweenTokens   Histogram           // seconds
 	Memory          MemoryUse

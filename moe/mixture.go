@@ -89,6 +89,7 @@ func (m *mixture) accept(n int) {
 		if l := &m.leases[i]; l.Out != nil {
 			from, to := m.pairsOf(l)
 			copy(m.down[from*d:to*d], l.Out)
+			m.round(l)
 			continue
 		}
 		m.leases[m.ready], m.leases[i] = m.leases[i], m.leases[m.ready]
@@ -129,6 +130,17 @@ func (m *mixture) compute(beside *kernels.Product) {
 		m.products.Add(*beside)
 	}
 	m.products.Run()
+	for i := range m.ready {
+		m.round(&m.leases[i])
+	}
+}
+
+// round rounds an expert's outputs where that is wanted.
+func (m *mixture) round(l *expert.Lease) {
+	if l.Round {
+		from, to := m.pairsOf(l)
+		kernels.RoundF16(m.down[from*m.config.Hidden : to*m.config.Hidden])
+	}
 }
 
 // expertActTask applies biases and activation to the pairs of one expert.

@@ -120,6 +120,9 @@ func (w *Worker) Compute(ctx context.Context, j *expert.Job) error {
 		return fmt.Errorf("layer %d: %w", j.Layer, err)
 	}
 	copy(j.Out, m.down[:len(j.Rows)*d])
+	if j.Half {
+		kernels.RoundF16(j.Out)
+	}
 	return nil
 }
 

@@ -26,6 +26,20 @@ type Link struct {
 	B       string        `json:"b"`
 	Latency time.Duration `json:"latency"` // one way
 	Rate    float64       `json:"rate"`    // bytes per second; 0: sizes do not matter
+	// Answers is how a host at one end answers the other: "", with every bit, or
+	// F16, rounded, in half the bytes.
+	Answers string `json:"answers,omitempty"`
+}
+
+// F16 is answers of half precision.
+const F16 = "f16"
+
+// answer is the bytes of an expert's answer, of which so many have every bit.
+func (l *Link) answer(bytes int64) int64 {
+	if l.Answers == F16 {
+		return bytes / 2
+	}
+	return bytes
 }
 
 // serves is how long the device takes for one expert of so many bytes.
@@ -70,6 +84,8 @@ func (l *Link) check() error {
 		return fmt.Errorf("link %q-%q: found a latency of %v, want 0 to %v", l.A, l.B, l.Latency, longest)
 	case l.Rate < 0 || math.IsNaN(l.Rate) || math.IsInf(l.Rate, 0):
 		return fmt.Errorf("link %q-%q: found a rate of %v bytes per second", l.A, l.B, l.Rate)
+	case l.Answers != "" && l.Answers != F16:
+		return fmt.Errorf("link %q-%q: found answers in %q, want %q or nothing", l.A, l.B, l.Answers, F16)
 	}
 	return nil
 }

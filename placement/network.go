@@ -9,6 +9,7 @@ type network struct {
 	links [][]int64 // [host][host] nanoseconds of a request, one way
 	backs [][]int64 // [host][host] nanoseconds of an answer without its bytes
 	each  [][]int64 // [host][host] nanoseconds per expert in an answer
+	bytes [][]int64 // [host][host] of an expert in an answer
 }
 
 func newNetwork(p *Problem) *network {
@@ -28,7 +29,7 @@ func newNetwork(p *Problem) *network {
 	if p.Home == "" {
 		n.home = n.host[0]
 	}
-	n.links, n.backs, n.each = square(n.hosts), square(n.hosts), square(n.hosts)
+	n.links, n.backs, n.each, n.bytes = square(n.hosts), square(n.hosts), square(n.hosts), square(n.hosts)
 	for a := range n.hosts {
 		for b := range n.hosts {
 			if a != b {
@@ -50,7 +51,8 @@ func newNetwork(p *Problem) *network {
 func (n *network) set(p *Problem, a, b int32, l *Link) {
 	n.links[a][b] = int64(l.sends(p.Request))
 	n.backs[a][b] = int64(l.Latency)
-	n.each[a][b] = int64(transfer(p.Answer, l.Rate))
+	n.bytes[a][b] = l.answer(p.Answer)
+	n.each[a][b] = int64(transfer(n.bytes[a][b], l.Rate))
 }
 
 func (n *network) request(a, b int32) int64 { return n.links[a][b] }

@@ -87,7 +87,7 @@ func (s *simulator) token(t int) int64 {
 		for k, d := range s.m.picks {
 			s.serve(s.m.order[k], d)
 			if h := s.m.net.host[d]; h != v.to {
-				s.run.Bytes += float64(s.p.Answer)
+				s.run.Bytes += float64(s.m.net.bytes[h][v.to])
 			}
 		}
 		s.run.Bytes += float64(v.messages) * float64(s.p.Request)
@@ -166,7 +166,7 @@ func (s *simulator) exchange(first, n, l int, want map[int32]int64) int64 {
 	for h, tokens := range asked {
 		if h != home {
 			messages++
-			s.run.Bytes += float64(tokens*s.p.Request + answers[h]*s.p.Answer)
+			s.run.Bytes += float64(tokens*s.p.Request + answers[h]*s.m.net.bytes[h][home])
 		}
 	}
 	s.run.Messages += float64(messages)

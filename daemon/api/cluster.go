@@ -44,8 +44,11 @@ type Host struct {
 	Instead  int64   `json:"instead"` // that were computed here instead
 	Sent     int64   `json:"sent_bytes"`
 	Received int64   `json:"received_bytes"`
-	P50      float64 `json:"p50_seconds"` // of a request
+	P50      float64 `json:"p50_seconds"` // of a request for experts
 	P99      float64 `json:"p99_seconds"`
+	Moved    int64   `json:"moved"`            // tokens that went there for whole layers
+	MoveP50  float64 `json:"move_p50_seconds"` // until one of them is back
+	MoveP99  float64 `json:"move_p99_seconds"`
 }
 
 // Disk is one of the files that a model's experts are read from.

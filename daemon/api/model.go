@@ -54,6 +54,9 @@ type Model struct {
 	// Hosts are others that compute experts, as PlanRevision says which.
 	Hosts        []Host `json:"hosts,omitempty"`
 	PlanRevision uint64 `json:"plan_revision,omitempty"`
+	// Rounded are hosts that answer in f16, by the plan: the model's outputs are
+	// the same each time, but not those of a single host.
+	Rounded []string `json:"rounded,omitempty"`
 }
 
 // Quantiles are read off a histogram, so they are no finer than its buckets.

@@ -128,10 +128,11 @@ func elsewhere(v *api.Model, stats *daemon.EngineStats) {
 			v.Disks = append(v.Disks, api.Disk{Name: d.Name, Path: d.Path, Down: d.Down, Reads: int64(d.Reads), Bytes: int64(d.Bytes), Busy: d.Busy.Seconds(), Failed: int64(d.Failed)})
 		}
 	}
-	v.PlanRevision = stats.PlanRevision
+	v.PlanRevision, v.Rounded = stats.PlanRevision, stats.Rounded
 	for _, h := range stats.Hosts {
 		v.Hosts = append(v.Hosts, api.Host{Name: h.Name, State: string(h.State), Why: h.Why, Asked: h.Asked, Late: h.Late, Failed: h.Failed,
-			Experts: h.Experts, Instead: h.Instead, Sent: h.Sent, Received: h.Received, P50: h.P50.Seconds(), P99: h.P99.Seconds()})
+			Experts: h.Experts, Instead: h.Instead, Sent: h.Sent, Received: h.Received, P50: h.P50.Seconds(), P99: h.P99.Seconds(),
+			Moved: h.Moved, MoveP50: h.MoveP50.Seconds(), MoveP99: h.MoveP99.Seconds()})
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"moed/moe/expert"
 	"moed/moe/gguf"
 	"moed/moe/stories"
+	"moed/offload/hosts"
+	"moed/placement"
 )
 
 // model is the built-in one as a coordinator has it that holds a part of it.
@@ -109,4 +111,19 @@ func FuzzDecodePut(f *testing.F) {
 			t.Fatal("fewer than none")
 		}
 	})
+}
+
+// TestFollow: what a plan's file says of links and of moving is what hosts go by.
+func TestFollow(t *testing.T) {
+	f := &placement.File{Problem: placement.Problem{Moving: true, Remote: placement.Link{Answers: placement.F16},
+		Links:   []placement.Link{{A: "b", B: "home"}},
+		Devices: []placement.Device{{Host: "home"}, {Host: "a"}, {Host: "b"}, {Host: "b"}}},
+		Plan: placement.Plan{Assignment: placement.Assignment{{{0}, {1}}, {{2}, {3}}, {}, {{0}, {0}}}}}
+	p := follow(f, "home", 3)
+	if !slices.Equal(p.Hosts, []string{"a", "b"}) || !slices.Equal(p.Half, []bool{true, false}) || !slices.Equal(p.Whole(), []int16{hosts.Here, 1, hosts.Here, hosts.Here}) {
+		t.Errorf("%+v, whole %v", p, p.Whole())
+	}
+	if whole := wholeOf(f, "b"); !slices.Equal(whole, []bool{false, true, false, false}) {
+		t.Errorf("b runs %v", whole)
+	}
 }

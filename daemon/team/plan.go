@@ -62,6 +62,14 @@ func follow(f *placement.File, home string, revision uint64) hosts.Plan {
 		}
 		number[i] = int16(at)
 	}
+	for h, name := range p.Hosts {
+		if linkOf(f, home, name).Answers == placement.F16 {
+			if p.Half == nil {
+				p.Half = make([]bool, len(p.Hosts))
+			}
+			p.Half[h] = true
+		}
+	}
 	for _, experts := range f.Assignment {
 		where := make([][]int16, len(experts))
 		for e, devices := range experts {
@@ -74,6 +82,16 @@ func follow(f *placement.File, home string, revision uint64) hosts.Plan {
 		p.Where = append(p.Where, where)
 	}
 	return p
+}
+
+// linkOf is the link between two hosts.
+func linkOf(f *placement.File, a, b string) placement.Link {
+	for _, l := range f.Links {
+		if l.A == a && l.B == b || l.A == b && l.B == a {
+			return l
+		}
+	}
+	return f.Remote
 }
 
 // shareOf is which experts a plan gives a host, by layer, ascending, and how many.

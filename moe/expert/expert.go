@@ -65,6 +65,9 @@ type Lease struct {
 	// demand, computed elsewhere from Demand.Hidden: [Counts[Slot]][hidden size],
 	// before any bias on it. Weights is zero then.
 	Out []float32
+	// Round has the expert's outputs rounded to what an f16 can hold, wherever
+	// they are computed.
+	Round bool
 	// Handle belongs to the store that gave the lease.
 	Handle int
 }

@@ -9,5 +9,6 @@ type Job struct {
 	Counts  []int32   // pairs of each of Experts, at least 1
 	Rows    []int32   // [pairs] row of Hidden
 	Hidden  []float32 // [rows][hidden size] normalised hidden states
+	Half    bool      // Out is wanted rounded to what an f16 can hold
 	Out     []float32 // [pairs][hidden size] what the experts give, before any bias on it
 }

@@ -3,6 +3,8 @@ package kernels
 import (
 	"encoding/binary"
 	"math"
+
+	"moed/moe/ggml"
 )
 
 // Rows of a key or value cache are bytes in the packing of the type, so that
@@ -54,6 +56,21 @@ func StoreF32(dst []byte, x []float32) {
 
 // StoreF16 writes x to dst as halves, rounded to nearest even.
 func StoreF16(dst []byte, x []float32) { storeF16(dst[:bytesF16*len(x)], x) }
+
+// RoundF16 rounds x to what an f16 can hold; beyond its range is its end.
+func RoundF16(x []float32) {
+	const largest = 65504
+	var half [512]byte
+	for len(x) > 0 {
+		n := min(len(x), len(half)/bytesF16)
+		for i, v := range x[:n] {
+			x[i] = min(max(v, -largest), largest)
+		}
+		StoreF16(half[:], x[:n])
+		Dequantize(x[:n], ggml.F16, half[:bytesF16*n])
+		x = x[n:]
+	}
+}
 
 // StoreQ8_0 writes x, a multiple of 32 values, to dst as Q8_0 blocks, with the
 // scales and integers that FormQ8_0 has.

@@ -80,5 +80,5 @@ func compute(ctx context.Context, c Computer, hidden int, request []byte) ([]byt
 	if err := c.Compute(ctx, j); err != nil {
 		return nil, err
 	}
-	return appendAnswer(make([]byte, 0, answerHeader+4*len(j.Out)), len(j.Rows), j.Out), nil
+	return appendAnswer(make([]byte, 0, answerHeader+4*len(j.Out)), len(j.Rows), j.Half, j.Out), nil
 }

@@ -31,6 +31,8 @@ type HostStats struct {
 	Received int64         `json:"received"`      // bytes
 	P50      time.Duration `json:"p50_ns"`        // of a message of one token
 	P99      time.Duration `json:"p99_ns"`
+	MoveP50  time.Duration `json:"move_p50_ns"` // of a passage of one token, as long as the last one
+	MoveP99  time.Duration `json:"move_p99_ns"`
 }
 
 // host is another host as this one sees it.
@@ -50,6 +52,7 @@ type host struct {
 	pace   pace // of messages about experts, and
 	stride pace // of those about whole layers
 
+	layers int       // of the last passage
 	boot   uint64    // number of its start
 	proved bool      // whole layers that it ran were what this host computes
 	busy   bool      // with proving it
@@ -199,6 +202,8 @@ func (h *host) stats() HostStats {
 	defer h.mu.Unlock()
 	s := h.counts
 	s.Name, s.State, s.Why, s.P50, s.P99 = h.name, h.state, h.why, h.pace.p50, h.pace.p99
+	one := weight(layerPairs * h.layers)
+	s.MoveP50, s.MoveP99 = time.Duration(one*float64(h.stride.p50)), time.Duration(one*float64(h.stride.p99))
 	if s.State == "" {
 		s.State = Absent
 	}

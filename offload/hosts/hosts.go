@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,11 @@ type Plan struct {
 	// Where is, for each layer and expert, who holds it: numbers into Hosts, or
 	// Here. An expert that nobody holds is computed here.
 	Where [][][]int16
+	// Half is which hosts answer in f16, for slow links; nil is none. The experts
+	// that only they and others beside this host have are rounded wherever they
+	// are computed, so that what comes out is the same each time, but not that of
+	// a single host. Layers that run whole are not concerned.
+	Half []bool
 	// Moving has the tokens go to a host for the layers of which it holds all
 	// experts and this host none.
 	Moving bool
@@ -113,6 +119,21 @@ type plan struct {
 	whole []int16 // [layer] the host to which tokens go for it, or Here
 }
 
+// halves reports whether a host answers in f16 in a layer: all that it is asked for
+// is rounded.
+func (p *plan) halves(layer, host int) bool {
+	return len(p.Half) > 0 && p.Half[host] && p.whole[layer] == Here
+}
+
+// rounds reports whether an expert's outputs are rounded.
+func (p *plan) rounds(layer int, e int32) bool {
+	if len(p.Half) == 0 {
+		return false
+	}
+	where := p.Where[layer][e]
+	return !slices.Contains(where, Here) && slices.ContainsFunc(where, func(h int16) bool { return p.halves(layer, int(h)) })
+}
+
 // New is a source that computes all experts here until a plan is followed.
 func New(local Local, net Network, shape Shape, o Options) *Experts {
 	o.Patience = cmp.Or(o.Patience, time.Second)
@@ -145,6 +166,9 @@ func (e *Experts) Follow(p Plan) error {
 }
 
 func (e *Experts) check(p *Plan) error {
+	if len(p.Half) != 0 && len(p.Half) != len(p.Hosts) {
+		return fmt.Errorf("found %d hosts, and %d that may answer in f16", len(p.Hosts), len(p.Half))
+	}
 	if len(p.Where) != len(e.shape.Experts) {
 		return fmt.Errorf("found %d layers, want %d", len(p.Where), len(e.shape.Experts))
 	}
@@ -178,7 +202,19 @@ func (e *Experts) Away(layer int, expert int32) bool {
 func (e *Experts) Follows(p Plan) bool {
 	now := e.plan.Load()
 	same := func(a, b [][]int16) bool { return slices.EqualFunc(a, b, slices.Equal) }
-	return now.Moving == p.Moving && slices.Equal(now.Hosts, p.Hosts) && slices.EqualFunc(now.Where, p.Where, same)
+	return now.Moving == p.Moving && slices.Equal(now.Half, p.Half) && slices.Equal(now.Hosts, p.Hosts) && slices.EqualFunc(now.Where, p.Where, same)
+}
+
+// Rounds is which hosts answer in f16, by the plan that is followed.
+func (e *Experts) Rounds() []string {
+	p := e.plan.Load()
+	var names []string
+	for h, half := range p.Half {
+		if half {
+			names = append(names, p.Hosts[h])
+		}
+	}
+	return names
 }
 
 // Revision is that of the plan that is followed.
@@ -235,5 +271,5 @@ func (e *Experts) Stats() []HostStats {
 
 // Stream opens a stream of leases for one goroutine.
 func (e *Experts) Stream() expert.Stream {
-	return &stream{experts: e, local: e.local.Stream(), plan: e.plan.Load(), last: -1}
+	return &stream{experts: e, local: e.local.Stream(), plan: e.plan.Load(), last: math.MaxInt}
 }

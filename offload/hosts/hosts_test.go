@@ -495,3 +495,49 @@ func TestPlansRefused(t *testing.T) {
 		t.Errorf("went back to plan %d", got)
 	}
 }
+
+// TestHalf: where hosts answer in f16, the outputs are others than those of one
+// host, and the same whoever computes them.
+func TestHalf(t *testing.T) {
+	s := start(t, 1<<20, hosts.Options{Patience: time.Minute, Least: time.Minute, Pause: time.Nanosecond})
+	exact := s.want
+	p := s.thirds(1)
+	p.Half = []bool{true, false}
+	for l := range p.Where {
+		p.Where[l][2] = []int16{0, 1} // by whichever is there
+	}
+	s.follow(t, p)
+	s.want = tell(t, s.model, nil) // all is computed here
+	if math.Float32bits(exact[0][0]) == math.Float32bits(s.want[0][0]) && math.Float32bits(exact[0][1]) == math.Float32bits(s.want[0][1]) {
+		t.Error("nothing is rounded")
+	}
+	s.ready(t)
+	before := s.state("box1")
+	s.same(t, nil)
+	after := s.state("box1")
+	half := float64(after.Received-before.Received) / float64(after.Experts-before.Experts)
+	s.harm("box1", func(_ context.Context, n int, answer func() ([]byte, error)) ([]byte, error) {
+		if n%5 == 0 {
+			return nil, errors.New("down")
+		}
+		return answer()
+	})
+	s.same(t, nil)
+	s.experts.Present(map[string]string{"box2": "a"})
+	s.same(t, nil)
+	if got := s.experts.Rounds(); len(got) != 1 || got[0] != "box1" {
+		t.Errorf("%v answer in f16", got)
+	}
+
+	p = s.thirds(2)
+	s.follow(t, p)
+	s.want = exact
+	s.harm("box1", nil)
+	s.ready(t)
+	before = s.state("box1")
+	s.same(t, nil)
+	after = s.state("box1")
+	if all := float64(after.Received-before.Received) / float64(after.Experts-before.Experts); half > 0.7*all {
+		t.Errorf("an expert's answers have %.0f bytes in f16, %.0f in f32", half, all)
+	}
+}

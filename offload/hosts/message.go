@@ -7,11 +7,14 @@ import (
 	"math"
 
 	"moed/moe/expert"
+	"moed/moe/ggml"
+	"moed/moe/kernels"
 )
 
 // A request, little-endian:
 //
 //	"MoEq" version layer rows experts pairs    u32 each
+//	answer in f16: 1, or in f32: 0             u32
 //	id and count of each expert                u32 each
 //	row of each pair                           u32
 //	hidden states [rows][hidden size]          f32
@@ -19,12 +22,12 @@ import (
 // and its answer:
 //
 //	"MoEa" version pairs                       u32 each
-//	outputs [pairs][hidden size]               f32
+//	outputs [pairs][hidden size]               f32, or f16 where that was asked for
 const (
 	requestMagic  = 0x71456f4d
 	answerMagic   = 0x61456f4d
 	version       = 2
-	requestHeader = 6 * 4
+	requestHeader = 7 * 4
 	answerHeader  = 3 * 4
 	perExpert     = 2 * 4
 )
@@ -43,6 +46,11 @@ func appendRequest(dst []byte, j *expert.Job, hidden int) []byte {
 	for _, v := range [...]int{requestMagic, version, j.Layer, len(j.Hidden) / hidden, len(j.Experts), len(j.Rows)} {
 		dst = le.AppendUint32(dst, uint32(v))
 	}
+	half := uint32(0)
+	if j.Half {
+		half = 1
+	}
+	dst = le.AppendUint32(dst, half)
 	for k, e := range j.Experts {
 		dst = le.AppendUint32(dst, uint32(e))
 		dst = le.AppendUint32(dst, uint32(j.Counts[k]))
@@ -60,7 +68,7 @@ func readRequest(b []byte, hidden int) (*expert.Job, error) {
 		return nil, fmt.Errorf("%w: a request of %d bytes", ErrMessage, len(b))
 	}
 	le := binary.LittleEndian
-	var h [6]uint32
+	var h [7]uint32
 	for i := range h {
 		h[i] = le.Uint32(b[4*i:])
 	}
@@ -71,10 +79,10 @@ func readRequest(b []byte, hidden int) (*expert.Job, error) {
 	if want := requestHeader + perExpert*experts + 4*pairs + 4*rows*int64(hidden); max(rows, experts, pairs) > int64(len(b)) || want != int64(len(b)) {
 		return nil, fmt.Errorf("%w: %d rows, %d experts and %d pairs in %d bytes", ErrMessage, rows, experts, pairs, len(b))
 	}
-	if h[2] > math.MaxInt32 {
-		return nil, fmt.Errorf("%w: layer %d", ErrMessage, h[2])
+	if h[2] > math.MaxInt32 || h[6] > 1 {
+		return nil, fmt.Errorf("%w: layer %d, answer %d", ErrMessage, h[2], h[6])
 	}
-	j := &expert.Job{Layer: int(h[2]), Experts: make([]int32, experts), Counts: make([]int32, experts), Rows: make([]int32, pairs)}
+	j := &expert.Job{Layer: int(h[2]), Half: h[6] == 1, Experts: make([]int32, experts), Counts: make([]int32, experts), Rows: make([]int32, pairs)}
 	b = b[requestHeader:]
 	for k := range j.Experts {
 		j.Experts[k], j.Counts[k] = int32(le.Uint32(b)), int32(le.Uint32(b[4:]))
@@ -89,16 +97,26 @@ func readRequest(b []byte, hidden int) (*expert.Job, error) {
 }
 
 // appendAnswer appends the answer with the outputs of a job.
-func appendAnswer(dst []byte, pairs int, out []float32) []byte {
+func appendAnswer(dst []byte, pairs int, half bool, out []float32) []byte {
 	le := binary.LittleEndian
 	for _, v := range [...]uint32{answerMagic, version, uint32(pairs)} {
 		dst = le.AppendUint32(dst, v)
+	}
+	if half {
+		n := len(dst)
+		dst = append(dst, make([]byte, 2*len(out))...)
+		kernels.StoreF16(dst[n:], out)
+		return dst
 	}
 	return appendFloats(dst, out)
 }
 
 // readAnswer fills out with the outputs of so many pairs.
-func readAnswer(b []byte, pairs int, out []float32) error {
+func readAnswer(b []byte, pairs int, half bool, out []float32) error {
+	each := 4
+	if half {
+		each = 2
+	}
 	if len(b) < answerHeader {
 		return fmt.Errorf("%w: an answer of %d bytes", ErrMessage, len(b))
 	}
@@ -106,8 +124,12 @@ func readAnswer(b []byte, pairs int, out []float32) error {
 	if err := checkHead(le.Uint32(b), le.Uint32(b[4:]), answerMagic); err != nil {
 		return err
 	}
-	if n := le.Uint32(b[8:]); int64(n) != int64(pairs) || len(b) != answerHeader+4*len(out) {
-		return fmt.Errorf("%w: %d pairs in %d bytes, want %d in %d", ErrMessage, n, len(b), pairs, answerHeader+4*len(out))
+	if n := le.Uint32(b[8:]); int64(n) != int64(pairs) || len(b) != answerHeader+each*len(out) {
+		return fmt.Errorf("%w: %d pairs in %d bytes, want %d in %d", ErrMessage, n, len(b), pairs, answerHeader+each*len(out))
+	}
+	if half {
+		kernels.Dequantize(out, ggml.F16, b[answerHeader:])
+		return nil
 	}
 	readFloats(out, b[answerHeader:])
 	return nil

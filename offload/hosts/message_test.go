@@ -40,24 +40,26 @@ func TestMessages(t *testing.T) {
 	}
 
 	out := []float32{1, 2, 3, 4, 5, 6}
-	a := appendAnswer(nil, 3, out)
-	found := make([]float32, 6)
-	if err := readAnswer(a, 3, found); err != nil || !slices.Equal(found, out) {
-		t.Errorf("%v %v", found, err)
-	}
-	for n := range a {
-		if err := readAnswer(a[:n], 3, found); !errors.Is(err, ErrMessage) {
-			t.Errorf("%d bytes: %v", n, err)
+	for _, half := range []bool{false, true} {
+		a := appendAnswer(nil, 3, half, out)
+		found := make([]float32, 6)
+		if err := readAnswer(a, 3, half, found); err != nil || !slices.Equal(found, out) {
+			t.Errorf("%v %v", found, err)
 		}
-	}
-	if err := readAnswer(a, 2, found[:4]); !errors.Is(err, ErrMessage) {
-		t.Error(err)
-	}
-	for _, at := range []int{0, 4} { // magic, version
-		bad := slices.Clone(a)
-		bad[at]++
-		if err := readAnswer(bad, 3, found); !errors.Is(err, ErrMessage) {
+		for n := range a {
+			if err := readAnswer(a[:n], 3, half, found); !errors.Is(err, ErrMessage) {
+				t.Errorf("%d bytes: %v", n, err)
+			}
+		}
+		if err := readAnswer(a, 2, half, found[:4]); !errors.Is(err, ErrMessage) {
 			t.Error(err)
+		}
+		for _, at := range []int{0, 4} { // magic, version
+			bad := slices.Clone(a)
+			bad[at]++
+			if err := readAnswer(bad, 3, half, found); !errors.Is(err, ErrMessage) {
+				t.Error(err)
+			}
 		}
 	}
 }
@@ -79,7 +81,7 @@ func TestAnswerBounded(t *testing.T) {
 
 func FuzzMessages(f *testing.F) {
 	f.Add(appendRequest(nil, job(), 2))
-	f.Add(appendAnswer(nil, 1, []float32{1, 2}))
+	f.Add(appendAnswer(nil, 1, false, []float32{1, 2}))
 	f.Add([]byte("MoEq\x02\x00\x00\x00"))
 	f.Add(appendTransit(nil, &expert.Transit{From: 1, To: 3, Keys: []uint64{7}, Pos: []int{4}, X: []float32{1, 2}, KVType: 1}))
 	f.Add(append(appendFill(nil, &expert.Fill{Key: 7, From: 1, To: 3, First: 4}), 1, 2, 3))
@@ -108,8 +110,10 @@ func FuzzMessages(f *testing.F) {
 			}
 		}
 		out := make([]float32, 2)
-		if err := readAnswer(b, 1, out); err == nil && len(b) != answerHeader+8 {
-			t.Errorf("read %d bytes", len(b))
+		for size, half := range map[int]bool{8: false, 4: true} {
+			if err := readAnswer(b, 1, half, out); err == nil && len(b) != answerHeader+size {
+				t.Errorf("read %d bytes", len(b))
+			}
 		}
 	})
 }

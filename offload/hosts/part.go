@@ -12,6 +12,7 @@ import (
 // part is one message to a host and what became of it.
 type part struct {
 	host  *host
+	half  bool    // it answers in f16
 	slots []int32 // experts of the demand, ascending
 	pairs int
 	out   []float32 // [pairs][hidden size], of the stream
@@ -102,7 +103,7 @@ func (st *stream) send(ctx context.Context) {
 			}
 			n := int(d.Counts[i])
 			if p == nil || p.pairs+n > most {
-				p = &part{host: st.plan.hosts[h]}
+				p = &part{host: st.plan.hosts[h], half: st.plan.halves(d.Layer, h)}
 				st.parts = append(st.parts, p)
 			}
 			p.slots, p.pairs = append(p.slots, int32(i)), p.pairs+n
@@ -143,7 +144,7 @@ func (st *stream) ask(ctx context.Context, p *part) {
 // job is what a part asks for.
 func (st *stream) job(p *part) *expert.Job {
 	d, width, pr := st.demand, st.experts.shape.Hidden, &st.pairs
-	j := &expert.Job{Layer: d.Layer}
+	j := &expert.Job{Layer: d.Layer, Half: p.half}
 	clear(pr.row)
 	for _, i := range p.slots {
 		j.Experts, j.Counts = append(j.Experts, d.Experts[i]), append(j.Counts, d.Counts[i])
@@ -177,7 +178,7 @@ func (st *stream) take(a arrival) {
 		return // it is computed here already
 	}
 	if a.err == nil {
-		a.err = readAnswer(a.answer, p.pairs, p.out)
+		a.err = readAnswer(a.answer, p.pairs, p.half, p.out)
 	}
 	if a.err == nil {
 		p.state = come
@@ -200,7 +201,7 @@ func (st *stream) give(dst []expert.Lease) int {
 		for p.state == come && p.given < len(p.slots) && n < len(dst) {
 			slot := p.slots[p.given]
 			end := p.place + int(st.demand.Counts[slot])*width
-			dst[n] = expert.Lease{Slot: int(slot), Out: p.out[p.place:end]}
+			dst[n] = expert.Lease{Slot: int(slot), Out: p.out[p.place:end], Round: st.rounds(int(slot))}
 			p.given, p.place = p.given+1, end
 			n++
 		}

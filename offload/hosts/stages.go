@@ -114,8 +114,11 @@ func (m *move) settle(ctx context.Context, err error) error {
 	return err
 }
 
-// pairs is about how much work so many tokens are, in pairs of token and expert.
-func (m *move) pairs(tokens int) int { return 8 * tokens * (m.passage.To - m.passage.From) }
+// layerPairs is about how many pairs of token and expert a layer of one token is
+// as much work as.
+const layerPairs = 8
+
+func (m *move) pairs(tokens int) int { return layerPairs * tokens * (m.passage.To - m.passage.From) }
 
 // patience is how long a message of so many tokens may take.
 func (m *move) patience(tokens int) time.Duration {
@@ -136,7 +139,7 @@ func (m *move) ask(ctx context.Context, request []byte, x []float32, tokens int)
 	if err != nil {
 		return nil, errors.Join(err, ctx.Err())
 	}
-	m.host.moved(len(b), tokens, m.pairs(tokens), time.Since(began))
+	m.host.moved(len(b), tokens, m.passage.To-m.passage.From, m.pairs(tokens), time.Since(began))
 	s, rows, err := readPassed(b, x, tokens, tokens*m.row)
 	switch {
 	case err != nil:
@@ -150,12 +153,13 @@ func (m *move) ask(ctx context.Context, request []byte, x []float32, tokens int)
 }
 
 // moved counts tokens that were there.
-func (h *host) moved(bytes, tokens, pairs int, took time.Duration) {
+func (h *host) moved(bytes, tokens, layers, pairs int, took time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.counts.Received += int64(bytes)
 	h.counts.Moved += int64(tokens)
 	if tokens > 0 {
+		h.layers = layers
 		h.stride.add(pairs, took)
 	}
 }

@@ -100,6 +100,7 @@ func (st *stream) Next(ctx context.Context, dst []expert.Lease) (int, error) {
 			}
 			for i := range n {
 				dst[i].Slot = int(st.slots[dst[i].Slot])
+				dst[i].Round = st.rounds(dst[i].Slot)
 			}
 			if n > 0 {
 				return n, nil
@@ -126,6 +127,11 @@ func (st *stream) Next(ctx context.Context, dst []expert.Lease) (int, error) {
 			}
 		}
 	}
+}
+
+// rounds reports whether the outputs of the demand's expert are rounded.
+func (st *stream) rounds(slot int) bool {
+	return st.plan.rounds(st.demand.Layer, st.demand.Experts[slot])
 }
 
 // Release implements expert.Stream.

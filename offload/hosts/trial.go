@@ -50,7 +50,7 @@ func (e *Experts) trial(ctx context.Context, h *host, j *expert.Job) error {
 		return err
 	}
 	found := make([]float32, len(j.Rows)*e.shape.Hidden)
-	if err := readAnswer(b, len(j.Rows), found); err != nil {
+	if err := readAnswer(b, len(j.Rows), false, found); err != nil {
 		return err
 	}
 	if e.o.Check == nil {
