@@ -1,6 +1,10 @@
 package daemon
 
-import "moed/predictor"
+import (
+	"sync"
+
+	"moed/predictor"
+)
 
 // guess connects the store with what guesses for it: the routers, what was used
 // before, and the path where one was trained for this model. A path that cannot
@@ -16,7 +20,9 @@ func (f *flash) guess(h *header, ahead int) error {
 		return err
 	}
 	if f.hosts != nil {
-		f.store.Predict(nearby{p, f.hosts})
+		n := nearby{&sync.Mutex{}, p, f.hosts}
+		f.store.Predict(n)
+		f.hosts.Foresee(n.far, max(1, f.store.Ahead()))
 		return nil
 	}
 	f.store.Predict(p)

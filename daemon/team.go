@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"slices"
+	"sync"
 
 	"moed/moe"
 	"moed/moe/expert"
@@ -92,16 +93,33 @@ func hostBuffers(fp *moe.Footprint) int64 {
 	return 3 * 4 * int64(fp.Options.Batch) * int64(c.TopK) * int64(c.Hidden)
 }
 
-// nearby is a predictor that foretells nothing of what other hosts compute.
+// nearby is a predictor that foretells the store nothing of what other hosts
+// compute. The store and the stream of a pass ask it, and the store also for what
+// is computed for trials.
 type nearby struct {
-	offload.Predictor
+	turn  *sync.Mutex
+	all   offload.Predictor
 	hosts *hosts.Experts
+}
+
+// Observe implements offload.Predictor.
+func (n nearby) Observe(d *expert.Demand) {
+	n.turn.Lock()
+	defer n.turn.Unlock()
+	n.all.Observe(d)
+}
+
+// far foretells all.
+func (n nearby) far(dst []expert.Guess, d *expert.Demand, layer int) []expert.Guess {
+	n.turn.Lock()
+	defer n.turn.Unlock()
+	return n.all.Guess(dst, d, layer)
 }
 
 // Guess implements offload.Predictor.
 func (n nearby) Guess(dst []expert.Guess, d *expert.Demand, layer int) []expert.Guess {
 	at := len(dst)
-	dst = n.Predictor.Guess(dst, d, layer)
+	dst = n.far(dst, d, layer)
 	near := slices.DeleteFunc(dst[at:], func(g expert.Guess) bool { return n.hosts.Away(layer, g.Expert) })
 	return dst[:at+len(near)]
 }

@@ -127,6 +127,7 @@ func (team *teamOf) Lead(m Led) (*hosts.Experts, func(), error) {
 		return nil, nil, err
 	}
 	led.Present(there)
+	led.Short(plan.Hosts) // so that they are sent hints
 	team.mu.Lock()
 	defer team.mu.Unlock()
 	team.led = led

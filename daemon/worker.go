@@ -12,6 +12,7 @@ import (
 	"moed/moe/expert"
 	"moed/moe/gguf"
 	"moed/offload"
+	"moed/offload/hosts"
 )
 
 // WorkerOptions say which experts of a model are computed here for another host.
@@ -191,6 +192,24 @@ func (w *Worker) Resize(ctx context.Context, experts [][]int, layers []bool, roo
 		w.whole = next
 	}
 	return err
+}
+
+// Foretell implements hosts.Foreteller.
+func (w *Worker) Foretell(h *hosts.Hint) { w.store.Foretell(h.Now, h.Layer, h.Tokens, h.Guesses) }
+
+// Held is how many of the listed experts are in memory.
+func (w *Worker) Held(experts [][]int) int {
+	n, most := 0, 0
+	for i := range w.table.Layers {
+		most = max(most, w.table.Layers[i].Experts)
+	}
+	resident := w.store.Resident(nil)
+	for l, list := range experts {
+		for _, e := range list {
+			n += int(resident[l*most+e])
+		}
+	}
+	return n
 }
 
 // Bytes is the memory of its experts, and of the layers that it runs whole.

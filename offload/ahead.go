@@ -49,6 +49,28 @@ func (s *Store) prefetch(d *expert.Demand) {
 	}
 }
 
+// Foretell takes in guesses that others make about a layer to come, for tokens that
+// are at an earlier one: as those of a Predictor, what is worth it is read. What
+// makes no sense is left out.
+func (s *Store) Foretell(now, layer, tokens int, guesses []expert.Guess) {
+	s.guessing.Lock()
+	defer s.guessing.Unlock()
+	if now < 0 || now >= layer || layer >= len(s.layers) || tokens < 1 || s.layers[now].class == nil || s.layers[layer].class == nil {
+		return
+	}
+	d := &expert.Demand{Layer: now, Tokens: tokens}
+	if !s.asks(d, layer) {
+		return
+	}
+	s.guesses = s.guesses[:0]
+	for _, g := range guesses {
+		if g.Expert >= 0 && int(g.Expert) < s.layers[layer].Experts && g.P >= 0 && g.P <= 1 {
+			s.guesses = append(s.guesses, g)
+		}
+	}
+	s.expect(d, layer, time.Now())
+}
+
 // asks reports whether the predictor should be asked about a layer.
 func (s *Store) asks(d *expert.Demand, layer int) bool {
 	s.mu.Lock()

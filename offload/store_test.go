@@ -420,3 +420,31 @@ func TestLayerWithout(t *testing.T) {
 		t.Error("a model without experts was accepted")
 	}
 }
+
+// TestForetell: what others foretell is read before it is wanted, and nonsense is
+// not.
+func TestForetell(t *testing.T) {
+	m := newModel()
+	s, _ := openStore(t, m, flashtest.Memory(m.file), offload.Options{Bytes: offload.Least(&m.table) * 4})
+	st := s.Stream()
+	if err := m.serve(t.Context(), st, &expert.Demand{Layer: 1, Experts: []int32{0, 1}, Counts: []int32{1, 1}, Tokens: 1}, 4); err != nil {
+		t.Fatal(err)
+	}
+	likely := []expert.Guess{{Expert: 3, P: 0.99}, {Expert: 5, P: 0.99}, {Expert: 99, P: 1}, {Expert: -1, P: 1}, {Expert: 2, P: 7}}
+	for _, bad := range [][3]int{{-1, 1, 1}, {0, 1, 1}, {1, 1, 1}, {2, 1, 1}, {1, 2, 0}, {1, testLayers, 1}, {1, 1 << 30, 1}} {
+		s.Foretell(bad[0], bad[1], bad[2], likely)
+	}
+	if n := s.Stats().Layers[2].Guessed; n != 0 {
+		t.Fatalf("nonsense had %d experts read", n)
+	}
+	s.Foretell(1, 2, 1, likely)
+	if n := s.Stats().Layers[2].Guessed; n != 2 {
+		t.Fatalf("%d experts are read, want 2", n)
+	}
+	if err := m.serve(t.Context(), st, &expert.Demand{Layer: 2, Experts: []int32{3, 5}, Counts: []int32{1, 1}, Tokens: 1}, 4); err != nil {
+		t.Fatal(err)
+	}
+	if x := s.Stats().Layers[2]; x.Useful != 2 {
+		t.Errorf("%+v", x)
+	}
+}

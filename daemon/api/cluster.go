@@ -42,6 +42,7 @@ type Host struct {
 	Failed   int64   `json:"failed"`
 	Experts  int64   `json:"experts"` // that it has computed
 	Instead  int64   `json:"instead"` // that were computed here instead
+	Hints    int64   `json:"hints"`   // of what it would be asked for, sent where it lacks room
 	Sent     int64   `json:"sent_bytes"`
 	Received int64   `json:"received_bytes"`
 	P50      float64 `json:"p50_seconds"` // of a request for experts

@@ -27,7 +27,8 @@ type Holding struct {
 	ID       string `json:"id"`
 	Header   string `json:"header,omitempty"`   // checksum of its file's header
 	Room     int64  `json:"room,omitempty"`     // bytes of RAM for its experts
-	Experts  int    `json:"experts,omitempty"`  // in RAM now
+	Experts  int    `json:"experts,omitempty"`  // that it computes
+	Lacks    int    `json:"lacks,omitempty"`    // of them, that had no room in RAM
 	Revision uint64 `json:"revision,omitempty"` // of the plan that it follows; 0: none
 }
 
@@ -56,7 +57,7 @@ func (m *Member) check() error {
 	ok := m.Threads >= 0 && m.Bytes >= 0 && m.Rate >= 0
 	for _, h := range m.Models {
 		texts = append(texts, h.ID, h.Header)
-		ok = ok && h.ID != "" && h.Room >= 0 && h.Experts >= 0
+		ok = ok && h.ID != "" && h.Room >= 0 && h.Experts >= 0 && h.Lacks >= 0
 	}
 	for _, text := range texts {
 		ok = ok && len(text) <= longestModel && clean(text) == text

@@ -132,7 +132,7 @@ func elsewhere(v *api.Model, stats *daemon.EngineStats) {
 	for _, h := range stats.Hosts {
 		v.Hosts = append(v.Hosts, api.Host{Name: h.Name, State: string(h.State), Why: h.Why, Asked: h.Asked, Late: h.Late, Failed: h.Failed,
 			Experts: h.Experts, Instead: h.Instead, Sent: h.Sent, Received: h.Received, P50: h.P50.Seconds(), P99: h.P99.Seconds(),
-			Moved: h.Moved, MoveP50: h.MoveP50.Seconds(), MoveP99: h.MoveP99.Seconds()})
+			Moved: h.Moved, Hints: h.Hints, MoveP50: h.MoveP50.Seconds(), MoveP99: h.MoveP99.Seconds()})
 	}
 }
 

@@ -142,6 +142,7 @@ func (l *Lead) Lead(m daemon.Led) (*hosts.Experts, func(), error) {
 	l.mu.Lock()
 	l.led[d] = true
 	d.experts.Present(l.present(d))
+	d.experts.Short(l.short(d))
 	l.mu.Unlock()
 	d.stir()
 	return d.experts, func() {
@@ -180,6 +181,7 @@ func (l *Lead) changed(members []cluster.Member) {
 	}
 	for d := range l.led {
 		d.experts.Present(l.present(d))
+		d.experts.Short(l.short(d))
 		d.stir()
 	}
 }
@@ -236,6 +238,17 @@ func (l *Lead) present(d *led) map[string]string {
 		}
 	}
 	return there
+}
+
+// short is those of the suitable that have no room for some of their experts. The
+// caller holds mu.
+func (l *Lead) short(d *led) (names []string) {
+	for _, m := range l.suitable(d) {
+		if slices.ContainsFunc(m.Models, func(h cluster.Holding) bool { return h.ID == d.id && h.Lacks > 0 }) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }
 
 // stir has the model's keeper look whether a plan is wanted.

@@ -41,7 +41,8 @@ type duty struct {
 	unserve func()
 
 	room     int64 // bytes of the worker's experts
-	experts  int   // in memory
+	experts  int   // that it computes
+	lacks    int   // of them, that had no room
 	revision uint64
 }
 
@@ -124,7 +125,7 @@ func (m *Member) announce() {
 	m.mu.Lock()
 	out := cluster.Member{Version: m.o.Version, Kernels: daemon.Kernels(), Threads: m.o.Threads, Bytes: m.o.Room}
 	for _, d := range m.duties {
-		out.Models = append(out.Models, cluster.Holding{ID: d.id, Header: d.identity, Room: m.left() + d.room, Experts: d.experts, Revision: d.revision})
+		out.Models = append(out.Models, cluster.Holding{ID: d.id, Header: d.identity, Room: m.left() + d.room, Experts: d.experts, Lacks: d.lacks, Revision: d.revision})
 	}
 	m.mu.Unlock()
 	slices.SortFunc(out.Models, func(a, b cluster.Holding) int { return strings.Compare(a.ID, b.ID) })
@@ -177,7 +178,7 @@ func (d *duty) follow(revision uint64, file *placement.File) error {
 		return err
 	}
 	m.mu.Lock()
-	d.experts, d.revision = n, revision
+	d.experts, d.lacks, d.revision = n, n-d.worker.Held(experts), revision
 	m.mu.Unlock()
 	m.o.Log.Info("experts are in memory", "model", d.id, "revision", revision, "experts", n, "read", read,
 		"bytes", d.worker.Bytes(), "seconds", time.Since(began).Seconds())
@@ -236,7 +237,7 @@ func (d *duty) drop() error {
 		d.worker = nil
 	}
 	d.member.mu.Lock()
-	d.room, d.experts, d.revision = 0, 0, 0
+	d.room, d.experts, d.lacks, d.revision = 0, 0, 0, 0
 	d.member.mu.Unlock()
 	return err
 }

@@ -36,6 +36,8 @@ func Answer(ctx context.Context, c Computer, st Stage, hidden int, request []byt
 		magic = binary.LittleEndian.Uint32(request)
 	}
 	switch {
+	case magic == hintMagic:
+		return foretold(c, request)
 	case magic != transitMagic && magic != fillMagic:
 		return compute(ctx, c, hidden, request)
 	case st == nil:
@@ -52,6 +54,18 @@ func Answer(ctx context.Context, c Computer, st Stage, hidden int, request []byt
 		return nil, err
 	}
 	return outcome(t, st.Run(ctx, t))
+}
+
+// foretold passes a hint on to who takes them.
+func foretold(c Computer, request []byte) ([]byte, error) {
+	h, err := readHint(request)
+	if err != nil {
+		return nil, err
+	}
+	if f, ok := c.(Foreteller); ok {
+		f.Foretell(h)
+	}
+	return outcome(&expert.Transit{}, nil)
 }
 
 // outcome is the answer to a passage, or to a fill, which has no tokens.

@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,7 @@ type HostStats struct {
 	Experts  int64         `json:"experts"`       // that it computed and were used
 	Instead  int64         `json:"instead"`       // that were computed here, since it was late or failed
 	Moved    int64         `json:"moved"`         // tokens that went there, for one or more layers
+	Hints    int64         `json:"hints"`         // of what it will be asked for
 	Sent     int64         `json:"sent"`          // bytes
 	Received int64         `json:"received"`      // bytes
 	P50      time.Duration `json:"p50_ns"`        // of a message of one token
@@ -39,6 +41,8 @@ type HostStats struct {
 type host struct {
 	name string
 	id   uint64 // of the Experts' hosts
+
+	short atomic.Bool // it does not hold all its experts
 
 	mu     sync.Mutex // guards what is below
 	state  State

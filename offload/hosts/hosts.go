@@ -108,6 +108,9 @@ type Experts struct {
 
 	plan atomic.Pointer[plan]
 
+	guess Guesser // nil where nobody foretells
+	ahead int
+
 	mu    sync.Mutex // guards what is below
 	hosts map[string]*host
 }

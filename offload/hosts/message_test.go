@@ -86,7 +86,13 @@ func FuzzMessages(f *testing.F) {
 	f.Add(appendTransit(nil, &expert.Transit{From: 1, To: 3, Keys: []uint64{7}, Pos: []int{4}, X: []float32{1, 2}, KVType: 1}))
 	f.Add(append(appendFill(nil, &expert.Fill{Key: 7, From: 1, To: 3, First: 4}), 1, 2, 3))
 	f.Add(appendPassed(nil, passed, &expert.Transit{Keys: []uint64{7}, X: []float32{1, 2}, Rows: []byte{1}}))
+	f.Add(appendHint(nil, &Hint{Now: 1, Layer: 3, Tokens: 1, Guesses: []expert.Guess{{Expert: 7, P: 0.5}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if h, err := readHint(b); err == nil {
+			if again := appendHint(nil, h); !bytes.Equal(again, b) {
+				t.Errorf("%x was read as %x", b, again)
+			}
+		}
 		if p, err := readTransit(b, 2); err == nil {
 			if again := appendTransit(nil, p); !bytes.Equal(again, b) {
 				t.Errorf("%x was read as %x", b, again)

@@ -24,7 +24,9 @@ type stream struct {
 
 	assign []int16 // [expert in demand] number of the host in plan, or Here
 	pairs  pairing
-	out    []float32
+
+	guesses []expert.Guess
+	out     []float32
 }
 
 // Want implements expert.Stream.
@@ -35,7 +37,11 @@ func (st *stream) Want(ctx context.Context, d *expert.Demand) error {
 	st.last, st.demand, st.parts = d.Layer, d, st.parts[:0]
 	st.divide(ctx)
 	st.send(ctx)
-	return st.begin(ctx, func(i int) bool { return st.assign[i] == Here })
+	if err := st.begin(ctx, func(i int) bool { return st.assign[i] == Here }); err != nil {
+		return err
+	}
+	st.foretell(ctx)
+	return nil
 }
 
 // begin has those experts of the demand computed here for which want is true.
