@@ -89,6 +89,7 @@ type move struct {
 	most    int // tokens of a message
 	boot    uint64
 	proved  bool
+	waited  time.Duration // at most, for the last message
 	parts   [][]byte
 }
 
@@ -103,7 +104,7 @@ func (m *move) settle(ctx context.Context, err error) error {
 		h.full = time.Now().Add(fullPause)
 		h.mu.Unlock()
 	case errors.Is(err, context.DeadlineExceeded):
-		if h.late(0, m.patience(len(m.passage.Pos)), time.Now()) {
+		if h.late(0, m.waited, time.Now()) {
 			m.experts.changed(h)
 		}
 	default:
@@ -120,18 +121,27 @@ const layerPairs = 8
 
 func (m *move) pairs(tokens int) int { return layerPairs * tokens * (m.passage.To - m.passage.From) }
 
-// patience is how long a message of so many tokens may take.
-func (m *move) patience(tokens int) time.Duration {
+// slowest is the bytes per second of a network that is not too slow for tokens to
+// move.
+const slowest = 5e6
+
+// patience is how long a message of so many tokens and bytes, there and back, may
+// take; one of no tokens brings keys and values.
+func (m *move) patience(tokens, bytes int) time.Duration {
 	m.host.mu.Lock()
 	defer m.host.mu.Unlock()
 	o := &m.experts.o
-	return m.host.stride.wait(m.pairs(tokens), o.Least, o.Patience*time.Duration(1+tokens/8))
+	wait := o.Patience
+	if tokens > 0 {
+		wait = m.host.stride.wait(m.pairs(tokens), o.Least, o.Patience*time.Duration(1+tokens/8))
+	}
+	return wait + time.Duration(float64(bytes)/slowest*float64(time.Second))
 }
 
 // ask sends a message and reads the answer, of so many tokens, into x.
 func (m *move) ask(ctx context.Context, request []byte, x []float32, tokens int) ([]byte, error) {
-	patience := max(m.patience(tokens), 0)
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	m.waited = m.patience(tokens, len(request)+4*len(x)+tokens*m.row)
+	ctx, cancel := context.WithTimeout(ctx, m.waited)
 	defer cancel()
 	m.host.asked(len(request))
 	began := time.Now()
