@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -89,7 +90,32 @@ func writeLoaded(out io.Writer, s *api.Status, now time.Time) error {
 			orDash(m.FlashRate > 0, bytesText(int64(m.FlashRate))+"/s"), orDash(m.Context > 0, fmt.Sprintf("%d/%d", m.ContextUsed, m.Context)),
 			orDash(m.Rate > 0, fmt.Sprintf("%.1f", m.Rate)), stateText(m, s.Requests), untilText(m, now))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for i := range s.Models {
+		if text := elsewhereText(&s.Models[i]); text != "" {
+			fmt.Fprintf(out, "%s: %s\n", clean(s.Models[i].Name), text)
+		}
+	}
+	return nil
+}
+
+// elsewhereText is the hosts and disks that a model's experts come from, where
+// there are several.
+func elsewhereText(m *api.Model) string {
+	var parts []string
+	for i := range m.Hosts {
+		parts = append(parts, fmt.Sprintf("host %s %s", clean(m.Hosts[i].Name), stateWhy(&m.Hosts[i])))
+	}
+	for i := range m.Disks {
+		d, state := &m.Disks[i], "reads"
+		if d.Down {
+			state = "is not used"
+		}
+		parts = append(parts, fmt.Sprintf("disk %s %s", clean(cmp.Or(d.Name, "of the model")), state))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func orDash(is bool, text string) string {

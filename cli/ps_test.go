@@ -72,3 +72,19 @@ func TestKeepAlive(t *testing.T) {
 		t.Errorf("none: %v, %v", got, err)
 	}
 }
+
+// TestElsewhere: where experts come from other hosts or disks, ps says which.
+func TestElsewhere(t *testing.T) {
+	s := &api.Status{Models: []api.Model{
+		{Name: "alone"},
+		{Name: "led", Hosts: []api.Host{{Name: "box1", State: "ready"}, {Name: "box2", State: "resting", Why: "no answer within 1s"}},
+			Disks: []api.Disk{{}, {Name: "ssd", Down: true}}}}}
+	var out strings.Builder
+	if err := writeLoaded(&out, s, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	const want = "led: host box1 ready, host box2 resting: no answer within 1s, disk of the model reads, disk ssd is not used\n"
+	if got := out.String(); !strings.HasSuffix(got, want) || strings.Contains(got, "alone:") {
+		t.Errorf("got\n%s", got)
+	}
+}

@@ -1,6 +1,11 @@
 package server
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+
+	"moed/daemon"
+)
 
 // maxLayers bounds how many series a model may have.
 const maxLayers = 128
@@ -31,10 +36,45 @@ func (m metrics) model(of *measured) {
 	}{{"pinned", u.Dense}, {"cache", u.Experts}, {"kv", u.KV}, {"prefix", u.Prefix}, {"scratch", u.Scratch}, {"heap", u.Heap}} {
 		m.gauge("moed_memory_bytes", "Memory by what it is for.", float64(part.bytes), "model", name, "kind", part.kind)
 	}
+	m.elsewhere(name, stats)
 	for i, l := range stats.Layers[:min(len(stats.Layers), maxLayers)] {
 		layer := strconv.Itoa(i)
 		m.counter("moed_expert_cache_hits_total", "Experts wanted that were in memory.", float64(l.Hits), "model", name, "layer", layer, "tier", "ram")
 		m.counter("moed_expert_cache_misses_total", "Experts wanted that had to be read, or were being read.", float64(l.Wanted-l.Hits), "model", name, "layer", layer, "tier", "ram")
+	}
+}
+
+// elsewhere tells of the hosts and the disks that a model's experts come from.
+func (m metrics) elsewhere(name string, stats *daemon.EngineStats) {
+	for i := range stats.Hosts {
+		h := &stats.Hosts[i]
+		ready := 0.0
+		if h.State == "ready" {
+			ready = 1
+		}
+		m.gauge("moed_host_ready", "1 where another host is relied on.", ready, "model", name, "host", h.Name)
+		for _, outcome := range []struct {
+			name string
+			n    int64
+		}{{"answered", h.Asked - h.Late - h.Failed}, {"late", h.Late}, {"failed", h.Failed}} {
+			m.counter("moed_host_requests_total", "Requests to another host, by what became of them.", float64(max(outcome.n, 0)), "model", name, "host", h.Name, "outcome", outcome.name)
+		}
+		m.counter("moed_host_experts_total", "Experts that another host has computed.", float64(h.Experts), "model", name, "host", h.Name)
+		m.counter("moed_host_tokens_moved_total", "Tokens that went through whole layers of another host.", float64(h.Moved), "model", name, "host", h.Name)
+		m.counter("moed_host_bytes_total", "Bytes to and from another host.", float64(h.Sent), "model", name, "host", h.Name, "direction", "sent")
+		m.counter("moed_host_bytes_total", "Bytes to and from another host.", float64(h.Received), "model", name, "host", h.Name, "direction", "received")
+	}
+	if len(stats.Disks) < 2 {
+		return
+	}
+	for i := range stats.Disks {
+		d := &stats.Disks[i]
+		up := 1.0
+		if d.Down {
+			up = 0
+		}
+		m.gauge("moed_disk_up", "1 where experts are read from a disk.", up, "model", name, "disk", cmp.Or(d.Name, "model"))
+		m.counter("moed_disk_read_bytes_total", "Bytes of experts read from a disk.", float64(d.Bytes), "model", name, "disk", cmp.Or(d.Name, "model"))
 	}
 }
 
