@@ -221,7 +221,7 @@ func warmBeside(t *testing.T, s *offload.Store, fp *moe.Footprint) (end func()) 
 }
 
 // packed packs a model into the test's folder.
-func packed(t *testing.T, path string) *header {
+func packed(t testing.TB, path string) *header {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "packed.gguf")
 	if _, err := Pack(context.Background(), PackOptions{Model: path, Out: out, Verify: true}); err != nil {

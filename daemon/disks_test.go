@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -12,7 +11,6 @@ import (
 	"testing"
 
 	"moed/flashio"
-	"moed/flashio/bundle"
 	"moed/flashio/flashtest"
 	"moed/moe"
 	"moed/offload"
@@ -20,7 +18,7 @@ import (
 
 // spread puts expert e of each layer on disk e mod n, and every third also on
 // the next disk if there are replicas.
-func spread(t *testing.T, model string, n int, replicas bool) []DiskPlan {
+func spread(t testing.TB, model string, n int, replicas bool) []DiskPlan {
 	t.Helper()
 	_, table := openTable(t, model)
 	disks := make([]DiskPlan, n)
@@ -40,7 +38,7 @@ func spread(t *testing.T, model string, n int, replicas bool) []DiskPlan {
 }
 
 // onDisks packs a model to disks.
-func onDisks(t *testing.T, model string, disks []DiskPlan) *PackDisksResult {
+func onDisks(t testing.TB, model string, disks []DiskPlan) *PackDisksResult {
 	t.Helper()
 	r, err := PackDisks(t.Context(), PackDisksOptions{Model: model, Disks: disks, Verify: true})
 	if err != nil {
@@ -360,56 +358,5 @@ func TestPackDisksRefuses(t *testing.T) {
 				t.Errorf("found %v, %v", found, err)
 			}
 		})
-	}
-}
-
-// TestShardHolds: a shard has the experts of its list, with the model's bytes.
-func TestShardHolds(t *testing.T) {
-	model := modelFile(t, routed("qwen3moe"), "stock")
-	from, table := openTable(t, model)
-	r := onDisks(t, model, spread(t, model, 3, true))
-	for i := range r.Disks {
-		h, err := readFileHeader(r.Disks[i].Out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		shard, err := moe.ReadShard(h.file, table)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := os.ReadFile(r.Disks[i].Out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		count := 0
-		for k := range shard.Layers {
-			l, want := &shard.Layers[k], &table.Layers[k]
-			if want.Experts == 0 {
-				continue
-			}
-			g, err := bundle.New(bundleShape(&want.Gate), bundleShape(&want.Up), bundleShape(&want.Down), l.Bundles.Group)
-			if err != nil {
-				t.Fatal(err)
-			}
-			gate, up, down := make([]byte, g.GateBytes), make([]byte, g.UpBytes), make([]byte, g.DownBytes)
-			for e, place := range l.Place {
-				if place < 0 {
-					continue
-				}
-				count++
-				at := l.Bundles.Offset + int64(place)*l.Bundles.Stride
-				if err := g.Unpack(gate, up, down, b[at:][:g.Stride], bundle.ID{Layer: k, Expert: e}); err != nil {
-					t.Fatal(err)
-				}
-				name := moe.StackNames(k)[2]
-				x, _ := from.Tensor(name)
-				if !bytes.Equal(down, from.Data(x)[int64(e)*g.DownBytes:][:g.DownBytes]) {
-					t.Errorf("layer %d expert %d: another matrix", k, e)
-				}
-			}
-		}
-		if count != r.Disks[i].Experts {
-			t.Errorf("%d experts, the result says %d", count, r.Disks[i].Experts)
-		}
 	}
 }

@@ -26,7 +26,7 @@ import (
 
 // modelFile writes a model of random weights, packed or not, and returns its
 // path.
-func modelFile(t *testing.T, s moetest.Spec, layout string) string {
+func modelFile(t testing.TB, s moetest.Spec, layout string) string {
 	t.Helper()
 	path := tinyModel(t, s)
 	if layout == "packed" {

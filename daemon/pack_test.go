@@ -19,7 +19,7 @@ import (
 )
 
 // tinyModel writes a model to a directory of the test's.
-func tinyModel(t *testing.T, s moetest.Spec) string {
+func tinyModel(t testing.TB, s moetest.Spec) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tiny.gguf")
 	w, err := s.Writer()
@@ -55,7 +55,7 @@ func mustPack(t *testing.T, p *packer) (*PackResult, []byte) {
 }
 
 // gone fails where there is a file.
-func gone(t *testing.T, path string) {
+func gone(t testing.TB, path string) {
 	t.Helper()
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s: error %v, want that it is not there", path, err)
@@ -146,7 +146,7 @@ func compare(t *testing.T, source, out string) {
 	}
 }
 
-func openTable(t *testing.T, path string) (*gguf.Image, *expert.Table) {
+func openTable(t testing.TB, path string) (*gguf.Image, *expert.Table) {
 	t.Helper()
 	im, err := gguf.Open(path)
 	if err != nil {

@@ -7,7 +7,8 @@
 // The coordinator keeps dense weights, KV cache and some experts; each member
 // keeps in its memory the experts that the plan has for it, and answers the
 // coordinator's messages with their outputs; or it keeps whole layers, with dense
-// weights, and runs them for the tokens that the coordinator sends. All have the model's file, and each
+// weights, and runs them for the tokens that the coordinator sends. All have the
+// model's file, and each
 // reads experts of its own disk only: no weight crosses the network. Without a
 // plan from moed place the coordinator makes two, by the room that members say they
 // have, by what earlier runs have used and by how long messages take: one in which
