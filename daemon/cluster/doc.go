@@ -56,6 +56,7 @@
 // is set to (1 MiB by default). All that hosts exchange passes through the
 // server's host.
 //
-// The directory belongs to one coordinator at a time. Its authority.pem holds
+// The directory belongs to one coordinator at a time, which a lock sees to but on
+// Windows. Its authority.pem holds
 // the key that all invitations trust.
 package cluster

@@ -21,6 +21,8 @@ var (
 	ErrClosed = errors.New("the node is closed")
 	// ErrInvited: a host of that name has been invited before.
 	ErrInvited = errors.New("already invited; revoke it first")
+	// ErrTaken: another coordinator uses the directory.
+	ErrTaken = errors.New("another coordinator uses it; give this one a directory of its own")
 	// ErrUnknown: no host of that name has been invited.
 	ErrUnknown = errors.New("not invited")
 )

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -195,4 +196,29 @@ func TestPortTaken(t *testing.T) {
 		n.Close()
 		t.Error("opened")
 	}
+}
+
+// TestDirTaken has two coordinators want one directory, and the second get it when
+// the first has left.
+func TestDirTaken(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the lock keeps nobody away there")
+	}
+	o := Options{Name: "home", Listen: "127.0.0.1:0", Dir: t.TempDir()}
+	first, err := Open(background(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := Open(background(t), o); !errors.Is(err, ErrTaken) {
+		if err == nil {
+			n.Close()
+		}
+		t.Errorf("the second coordinator: %v", err)
+	}
+	first.Close()
+	second, err := Open(background(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.Close()
 }

@@ -30,9 +30,10 @@ type broker struct {
 	public    string
 	server    *server.Server
 	invited   []string // what the server knows: "name key", sorted
+	lock      *os.File
 }
 
-func startBroker(o Options) (*broker, error) {
+func startBroker(o Options) (_ *broker, err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cluster directory: %w", err)
 	}
@@ -40,7 +41,14 @@ func startBroker(o Options) (*broker, error) {
 		return nil, fmt.Errorf("cluster directory: %w", err)
 	}
 	b := &broker{opts: o}
-	var err error
+	if b.lock, err = lockDir(o.Dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			b.lock.Close()
+		}
+	}()
 	if b.authority, err = openAuthority(o.Dir); err != nil {
 		return nil, err
 	}
@@ -242,4 +250,5 @@ func (b *broker) stop() {
 	b.server.Shutdown()
 	b.server.WaitForShutdown()
 	b.home.Wipe()
+	b.lock.Close()
 }
