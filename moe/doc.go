@@ -22,6 +22,9 @@
 //     and shared by those that begin alike.
 //   - Experts: where a layer gets its experts from. They all lie in the image
 //     (resident), or a store reads them when they are wanted (package offload).
+//   - Worker, Stage: parts of a model without the rest, for forward passes of
+//     other hosts: experts alone, or whole layers. Stages is the other side: who
+//     runs layers for this one.
 //   - Footprint: what a model would hold in memory, told from its header.
 //   - runner: the scratch memory of a forward pass, all of it allocated by Open,
 //     so that a decode step allocates nothing.
@@ -34,7 +37,7 @@
 // in which experts arrive: every sum has one order (package kernels), attention
 // runs over positions in ascending order, and the outputs of experts are kept
 // apart and summed in the router's order. Caches and stores may change the time
-// only. TestInvariance holds this for every architecture and type.
+// only, and so may hosts that run a part. TestInvariance holds this for every architecture and type.
 //
 // # Agreement with llama.cpp
 //

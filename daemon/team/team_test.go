@@ -220,6 +220,34 @@ func TestTogether(t *testing.T) {
 	})
 }
 
+// TestMoving: tokens go to members for whole layers, in memory that is little or
+// enough, and the text is that of one host; also when a member leaves in the middle
+// of it, when it is back, and when a plan takes over by which experts are asked for.
+func TestMoving(t *testing.T) {
+	r := newRig(t)
+	r.follow(r.layers("box1", "box2"))
+	e := r.open()
+	box1 := r.member("box1", r.dir, team.Options{Room: 40 << 20})
+	r.member("box2", r.dir, team.Options{Room: room, Threads: 1})
+	moved := func(least int64) func([]hosts.HostStats, uint64) bool {
+		return func(all []hosts.HostStats, _ uint64) bool {
+			return len(all) == 2 && all[0].Moved > least && all[1].Moved > 0
+		}
+	}
+	r.until(e, "tokens move", moved(100))
+	r.same(e, func(n int) {
+		if n == 10 {
+			box1.end()
+		}
+	})
+	all := r.until(e, "box1 is absent", func(all []hosts.HostStats, _ uint64) bool { return all[0].State == hosts.Absent })
+	r.member("box1", r.dir, team.Options{Room: 40 << 20})
+	r.until(e, "tokens move again", moved(all[0].Moved+100))
+	asked := e.Stats().Hosts[0].Experts
+	r.follow(r.plan(0, "box1", "box2"))
+	r.until(e, "box1 computes experts", func(all []hosts.HostStats, _ uint64) bool { return all[0].Experts > asked+100 })
+}
+
 // TestRefused: a member of another version is not asked and is named, and one with
 // another file of the same name is not asked for it.
 func TestRefused(t *testing.T) {
@@ -283,6 +311,16 @@ func (r *rig) follow(plan string) {
 // plan writes one that deals the experts of each layer to hosts, the first ones
 // again and again; from 0 on this host is one of them.
 func (r *rig) plan(from int, names ...string) string {
+	return r.write(func(layer, e, n int) int { return from + (e+layer)%(n-from) }, false, names...)
+}
+
+// layers writes a plan by which tokens move from host to host with each layer.
+func (r *rig) layers(names ...string) string {
+	return r.write(func(layer, _, n int) int { return layer % n }, true, names...)
+}
+
+// write writes the plan that has an expert on the device that on says, of n.
+func (r *rig) write(on func(layer, e, n int) int, moving bool, names ...string) string {
 	r.t.Helper()
 	identity, err := daemon.Identity(r.path)
 	if err != nil {
@@ -292,14 +330,14 @@ func (r *rig) plan(from int, names ...string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	p := placement.Problem{Layers: placement.Uniform(report.Layers, report.Experts, 1000)}
+	p := placement.Problem{Moving: moving, Layers: placement.Uniform(report.Layers, report.Experts, 1000)}
 	for _, name := range append([]string{"home"}, names...) {
 		p.Devices = append(p.Devices, placement.Device{Name: name, Host: name, Capacity: 1 << 30, Rate: 1e9})
 	}
 	a := make(placement.Assignment, report.Layers)
 	for l := range a {
 		for e := range report.Experts {
-			a[l] = append(a[l], []int{from + (e+l)%(len(p.Devices)-from)})
+			a[l] = append(a[l], []int{on(l, e, len(p.Devices))})
 		}
 	}
 	f := placement.File{Model: placement.Model{Name: "story", Header: identity}, Problem: p, Plan: placement.Plan{Assignment: a}}

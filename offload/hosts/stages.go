@@ -43,7 +43,7 @@ func (h *host) runs(now time.Time) bool {
 // host is run here as well, and compared.
 func (e *Experts) Run(ctx context.Context, p *expert.Passage) (compare func(x []float32), err error) {
 	pl := e.plan.Load()
-	if p.From >= len(pl.whole) || pl.whole[p.From] == Here {
+	if p.From >= len(pl.whole) || pl.whole[p.From] == Here || slices.ContainsFunc(pl.whole[p.From:p.To], func(h int16) bool { return h != pl.whole[p.From] }) {
 		return nil, errors.New("the plan has changed")
 	}
 	m := &move{experts: e, host: pl.hosts[pl.whole[p.From]], passage: p, width: e.shape.Hidden}
