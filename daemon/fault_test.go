@@ -264,9 +264,11 @@ func TestFileChangesUnderRead(t *testing.T) {
 				if at == 0 {
 					trap.spring.Store(&spring)
 				}
-				pieces := 0
-				// The last token of a text is computed from the file too.
-				got, err := e.Generate(t.Context(), endless(e, at+1), func(Piece) error {
+				pieces, most := 0, 100
+				if at == 0 { // the last token of a text is computed from the file too
+					most = 1
+				}
+				got, err := e.Generate(t.Context(), endless(e, most), func(Piece) error {
 					if pieces++; pieces == at {
 						trap.spring.Store(&spring)
 					}
@@ -278,8 +280,9 @@ func TestFileChangesUnderRead(t *testing.T) {
 				if test.want != nil && !errors.Is(err, test.want) {
 					t.Errorf("%v is not %v", err, test.want)
 				}
-				if len(got.IDs) != at || pieces != at {
-					t.Errorf("%d tokens, %d pieces of a changed file, want %d", len(got.IDs), pieces, at)
+				// The engine goes on while a piece is being taken.
+				if n := len(got.IDs); n < at || n == most || pieces > n || at == 0 && n > 0 {
+					t.Errorf("%d tokens, %d pieces of a changed file, want %d or a few more", n, pieces, at)
 				}
 			})
 		}
