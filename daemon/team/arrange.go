@@ -10,14 +10,14 @@ import (
 	"moed/placement"
 )
 
-// What a plan of the coordinator's own assumes, since nothing was measured: what
-// counts is that memory is far faster than the network, and that than the disk.
+// What a plan of the coordinator's own assumes of what it does not measure. Rate and
+// message are what two cores were found to do (testdata/bench/cluster.csv).
 const (
-	usualRate    = 8e9              // bytes of experts per second and thread that a host computes with
+	usualRate    = 17e9             // bytes of experts per second that a host computes with
 	usualDisk    = 0.7e9            // bytes per second, and
 	usualRead    = time.Millisecond // for each expert, since it takes the place of another
 	usualLatency = 200 * time.Microsecond
-	usualMessage = 100 * time.Microsecond // of both hosts' work for it, one way
+	usualMessage = 400 * time.Microsecond // of both hosts' work for it, one way
 	usualNetwork = 125e6                  // bytes per second
 	usualTokens  = 64                     // drawn from how often experts are used
 	usualEffort  = 0.1                    // of the solver: about a second
@@ -71,11 +71,9 @@ func (a *arrangement) file(moving bool) (*placement.File, error) {
 	for d := range p.Devices {
 		p.Devices[d].PerLayer = 0
 	}
-	if !moving { // a part of a layer would keep the tokens from going there
-		lift(p, plan.Assignment)
-		if plan.Cost, err = placement.Evaluate(p, plan.Assignment); err != nil {
-			return nil, err
-		}
+	lift(p, plan.Assignment)
+	if plan.Cost, err = placement.Evaluate(p, plan.Assignment); err != nil {
+		return nil, err
 	}
 	return &placement.File{Model: placement.Model{Name: a.led.Name, Header: a.led.Identity}, Problem: *p, Plan: *plan}, nil
 }
