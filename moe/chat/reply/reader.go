@@ -1,6 +1,7 @@
 package reply
 
 import (
+	"bytes"
 	"strings"
 
 	"moed/moe/tokenizer"
@@ -276,15 +277,24 @@ func (f *form) tail(o *Options) (text string, whole bool) {
 		}
 	}
 	var b strings.Builder
+	var plain []byte
+	// A prompt may have bytes that are no characters, and among them what looks
+	// like sign; an answer has none.
+	say := func() {
+		b.Write(bytes.ToValidUTF8(plain, []byte("\uFFFD")))
+		plain = plain[:0]
+	}
 	for _, id := range o.Prompt[from:] {
 		if s := tok.Token(id); tok.Type(id) == tokenizer.Control {
+			say()
 			if f.signed[s] {
 				b.WriteString(sign + s)
 			}
 			continue
 		}
-		b.Write(tok.Bytes(nil, id))
+		plain = tok.Bytes(plain, id)
 	}
+	say()
 	return b.String(), whole
 }
 
